@@ -1,0 +1,46 @@
+"""foveate: models that glance at a picture, decide where and how closely to look, and stop when they know enough.
+
+Each public name is imported on first use, so that `import foveate` is instant and loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# No name may equal that of a submodule: whichever was imported first would decide what `foveate.<name>` is. That is
+# why the loop is spelt `foveate.rollout.rollout`.
+_PUBLIC: dict[str, str] = {
+    "load": "foveate.model_folder:load",
+    "create_model": "foveate.models:create_model",
+    "list_models": "foveate.models:list_models",
+    "MODELS": "foveate.models:MODELS",
+    "POLICIES": "foveate.policies:POLICIES",
+    "CRITICS": "foveate.critics:CRITICS",
+    "STOP_RULES": "foveate.stopping:STOP_RULES",
+    "SCENES": "foveate.scenes:SCENES",
+    "TASKS": "foveate.tasks:TASKS",
+    "Observation": "foveate.core:Observation",
+    "Look": "foveate.core:Look",
+    "Glimpses": "foveate.core:Glimpses",
+    "Step": "foveate.core:Step",
+    "Episode": "foveate.core:Episode",
+    "FoveateError": "foveate.errors:FoveateError",
+}
+
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'foveate' has no attribute {name!r}")
+    module_name, _, attribute = _PUBLIC[name].partition(":")
+    value = getattr(importlib.import_module(module_name), attribute)
+    globals()[name] = value  # the next use is an ordinary attribute
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
