@@ -7,6 +7,7 @@ within one float32 rounding step: the order of different appetites is kept, and 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,14 @@ class Rule:
             assert step.scene_noise is not None
             appetite = _break_ties(appetite, step.scene_noise)
         return appetite.astype(np.float64)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Pickled by its place: the module's name for the function now means the rule, which pickle would refuse.
+        return _load, (self.appetite.__module__, self.name)
+
+
+def _load(module_name: str, name: str) -> Any:
+    return getattr(importlib.import_module(module_name), name)
 
 
 def rule(*needs: str, shared_threshold: bool = False) -> Callable[[Appetite], Rule]:
