@@ -1,0 +1,118 @@
+"""The paper's policy: a Gaussian over where to look, its mean from a map network, its width from a schedule.
+
+The action is AdaptiveNN's: (y, x) in [0, 1] is the glimpse's corner in units of the free range, so every mean is a
+legal look. The raw draw is what is scored; it is clamped only to crop. Shape letters: n rows, m cells, c features.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from foveate.core import Look, Observation, Score
+from foveate.errors import UsageError
+from foveate.models.agent import MapNet, MapNetConfig
+
+LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+SMALLEST_UNIFORM = 2.0**-24  # float32 noise may be exactly 0, whose normal quantile is infinite
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianConfig:
+    """Shape of a :class:`Gaussian` policy."""
+
+    feature_dim: int
+    """Features c of a candidate."""
+    grid: tuple[int, int]
+    """(rows, cols) of the candidates."""
+    num_steps: int
+    """Sets of norms: one per step, or 1 when all steps share."""
+    squeeze_dim: int = 128
+    """Bands per cell before the dense layers."""
+    hidden_dims: tuple[int, ...] = (1024, 512)
+    """Widths of the dense layers."""
+    sigma: float = 0.25
+    """Standard deviation of exploration, in units of the free range, until a trainer's schedule sets another."""
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise UsageError(f"sigma is {self.sigma}; it must be above 0 (without noise, looks are the mean anyway)")
+
+
+class Gaussian(nn.Module):
+    """Learned mean, scheduled ``sigma`` (an attribute that the trainer sets). All arithmetic in float32."""
+
+    noise_shape = (1, 2)
+
+    def __init__(self, config: GaussianConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.sigma = config.sigma
+        self.net = MapNet(
+            MapNetConfig(
+                in_dim=config.feature_dim,
+                grid=config.grid,
+                out_dim=2,
+                num_steps=config.num_steps,
+                squeeze_dim=config.squeeze_dim,
+                hidden_dims=config.hidden_dims,
+            )
+        )
+
+    @torch.no_grad()
+    def look(self, observation: Observation, noise: Tensor | None = None) -> Look:
+        """The mean's look, or with noise ``[n, 1, 2]`` uniform in (0, 1) a draw around it."""
+        mean = self.mean(observation)
+        sigma = torch.full_like(mean[:, 0], self.sigma)
+        action = mean if noise is None else mean + sigma[:, None] * _normal_quantile(noise, like=mean)
+        return Look(
+            action={"corner": action[:, None]},
+            viewpoints=corner_to_viewpoints(action[:, None].clamp(0, 1), observation.candidates[:, :1, 2:]),
+            valid=torch.ones_like(action[:, :1], dtype=torch.bool),
+            log_prob=_log_prob(action, mean, sigma),
+            behaviour={"sigma": sigma},
+        )
+
+    def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
+        """Log-probability and entropy of raw actions ``{"corner": [n, 1, 2]}``, under the sigma of their draw."""
+        sigma = behaviour["sigma"].float()
+        log_prob = _log_prob(action["corner"][:, 0].detach().float(), self.mean(observation), sigma)
+        return Score(log_prob=log_prob, entropy=1.0 + 2 * LOG_SQRT_2PI + 2 * sigma.log())
+
+    def mean(self, observation: Observation) -> Tensor:
+        """(y, x) ``[n, 2]`` in (0, 1)."""
+        features = observation.features
+        with torch.autocast(device_type=features.device.type, enabled=False):
+            return self.net(features.float(), observation.num_looks).sigmoid()
+
+    def macs(self, observation: Observation) -> int:
+        """Multiply-adds of one call, per row."""
+        return self.net.macs()
+
+
+def corner_to_viewpoints(corner: Tensor, half_extents: Tensor) -> Tensor:
+    """Viewpoints ``[..., 4]`` of corners ``[..., 2]`` (y, x) in [0, 1] of the free range, given their half extents."""
+    centers = (2 * corner - 1) * (1 - half_extents)
+    return torch.cat([centers, half_extents.expand_as(centers)], dim=-1)
+
+
+def viewpoints_to_corner(viewpoints: Tensor) -> Tensor:
+    """Inverse of :func:`corner_to_viewpoints`: ``[..., 2]``; 0.5 on an axis that has no free range."""
+    centers, room = viewpoints[..., :2], 1 - viewpoints[..., 2:]
+    return torch.where(room > 0, (centers / room.clamp(min=1e-12) + 1) / 2, 0.5)
+
+
+def _normal_quantile(noise: Tensor, *, like: Tensor) -> Tensor:
+    """Standard normal numbers ``[n, 2]`` by inverse CDF of the only look's noise ``[n, 1, 2]``."""
+    uniform = torch.as_tensor(noise, device=like.device)[:, 0].double()
+    return torch.special.ndtri(uniform.clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)).to(like.dtype)
+
+
+def _log_prob(action: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:
+    """Joint log-density ``[n]`` of (y, x) under the isotropic Gaussian."""
+    z = (action - mean) / sigma[:, None]
+    return -(0.5 * z.square() + sigma.log()[:, None] + LOG_SQRT_2PI).sum(-1)
