@@ -26,11 +26,11 @@ _PUBLIC: dict[str, str] = {
     "Look": "foveate.core:Look",
     "Glimpses": "foveate.core:Glimpses",
     "Step": "foveate.core:Step",
-    "Episode": "foveate.core:Episode",
+    "Episode": "foveate.rollout:Episode",
     "FoveateError": "foveate.errors:FoveateError",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

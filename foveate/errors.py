@@ -101,7 +101,10 @@ def require_extra(module_name: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != module_name.partition(".")[0]:
             raise
-        raise MissingExtraError(
-            f"{module_name} is not installed; it comes with the extra {extra!r}: pip install 'foveate[{extra}]'",
-            extra=extra,
-        ) from error
+        raise missing_extra(module_name, extra) from error
+
+
+def missing_extra(module_name: str, extra: str) -> MissingExtraError:
+    """The error that says which extra brings a module."""
+    remedy = f"it comes with the extra {extra!r}: pip install 'foveate[{extra}]'"
+    return MissingExtraError(f"{module_name.partition('.')[0]} is not installed; {remedy}", extra=extra)

@@ -1,0 +1,103 @@
+"""`foveate`: a table of commands, of which only the one that was asked for is imported.
+
+Adding a command is one file beside this one, with one annotated function, and one line in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+import foveate
+from foveate.cli.output import guard, say
+from foveate.errors import UsageError, suggest
+
+# name: (module:function, one line for `foveate --help`; `foveate NAME --help` shows the function's docstring)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("foveate.cli.demo:demo", "Learn to search in a few minutes and write a report with pictures."),
+    "train": ("foveate.cli.train:train", "Make a budgeted model from a folder of pictures."),
+    "calibrate": ("foveate.cli.calibrate:calibrate", "Solve stop thresholds for a range of budgets on held-out data."),
+    "evaluate": ("foveate.cli.evaluate:evaluate", "Measure accuracy, looks and cost of a model."),
+    "look": ("foveate.cli.look:look", "Answer about pictures, and show where the model looked."),
+    "cost": ("foveate.cli.cost:cost", "Count what each look costs, before training anything."),
+    "import": ("foveate.cli.import_:import_", "Turn published weights into a model folder."),
+    "list": ("foveate.cli.list_:list_", "List models, policies, stop rules, scenes, tasks and recipes."),
+    "info": ("foveate.cli.info:info", "Show versions, extras, devices, threads and caches."),
+    "doctor": ("foveate.cli.doctor:doctor", "Check that everything foveate needs works here."),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script: run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = _take_flag(arguments, "--debug")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file name that the terminal cannot show must not end the command
+            stream.reconfigure(errors="backslashreplace")
+    return guard(lambda: _run(arguments or ["--help"]), debug=debug)
+
+
+def _run(arguments: list[str]) -> None:
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if name is not None and name not in COMMANDS:
+        raise UsageError(f"unknown command {name!r}.{suggest(name, COMMANDS)} Known: {', '.join(COMMANDS)}")
+    command = typer.main.get_command(_app(name))
+    # Not command(): that would print errors in its own way, before `guard` sees them.
+    with command.make_context("foveate", arguments) as context:
+        command.invoke(context)
+
+
+def _app(loaded: str | None) -> typer.Typer:
+    """The application, with only the command `loaded` imported; the others are there for their line of help."""
+    app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+    app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_options)
+    for name, (target, line) in COMMANDS.items():
+        if name == loaded:
+            app.command(name, epilog="`--debug`, anywhere on the line, shows the traceback of an error.")(_load(target))
+        else:
+            app.command(name, help=line)(_not_loaded)
+    return app
+
+
+def _load(target: str) -> Callable[..., None]:
+    module_name, _, attribute = target.partition(":")
+    function: Callable[..., None] = getattr(importlib.import_module(module_name), attribute)
+    return function
+
+
+def _not_loaded() -> None:
+    raise AssertionError("only the command that was asked for is ever run")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        say(f"foveate {foveate.__version__}")
+        raise typer.Exit
+
+
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere on the line.")
+    ] = False,
+) -> None:
+    """Models that glance at a picture, decide where to look closely, and stop when they know enough."""
+    # --debug is taken out of the arguments before they are parsed; it is declared here to be found in the help.
+
+
+def _take_flag(arguments: list[str], flag: str) -> bool:
+    """Remove a flag from wherever it stands before `--`, and say whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    kept = [argument for argument in arguments[:end] if argument != flag]
+    arguments[:end] = kept
+    return len(kept) < end
+
+
+if __name__ == "__main__":
+    sys.exit(main())

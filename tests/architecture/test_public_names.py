@@ -1,0 +1,60 @@
+"""What users see at the top of the package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import foveate
+from foveate.cli.extras import EXTRAS
+
+PACKAGE = Path(foveate.__file__).parent
+PYPROJECT = PACKAGE.parent / "pyproject.toml"
+
+
+def test_there_are_few() -> None:
+    assert len(foveate.__all__) <= 25
+    assert len(set(foveate.__all__)) == len(foveate.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(set(foveate.__all__) - {"__version__"}))
+def test_each_exists_and_is_listed(name: str) -> None:
+    module = foveate._PUBLIC[name].partition(":")[0]
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    if not (path.with_suffix(".py").exists() or (path / "__init__.py").exists()):
+        pytest.skip(f"{module} does not exist yet")
+    assert getattr(foveate, name) is getattr(sys.modules[module], foveate._PUBLIC[name].partition(":")[2])
+    assert name in dir(foveate)
+
+
+def test_none_is_also_a_submodule() -> None:
+    submodules = {path.stem for path in PACKAGE.iterdir()}
+    assert not submodules & set(foveate.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'lood'"):
+        _ = foveate.lood
+
+
+def test_importing_it_is_light() -> None:
+    """Time depends on the machine; what takes the time does not."""
+    heavy = ("torch", "PIL", "numpy", "typer", "rich", "matplotlib", "scipy")
+    code = f"import sys, foveate; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_table_of_extras_is_that_of_pyproject() -> None:
+    declared = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
+    del declared["dev"]
+    names = {extra: {_distribution(line) for line in lines} for extra, lines in declared.items()}
+    assert names == {extra: set(packages) for extra, packages in EXTRAS.items()}
+
+
+def _distribution(requirement: str) -> str:
+    return requirement.partition(">=")[0].partition("[")[0]
