@@ -23,18 +23,19 @@ is_current() {
 
 announce() {
     # PyPI's torch for Linux brings CUDA along; elsewhere, and from an index of CPU builds, it is small.
+    download="0.4 GB" needed=3 minutes="1 to 4" hint=""
     case "$(uname -s) ${PIP_ARGS:-}" in
-        Linux*cpu*) download="0.4 GB" needed=3 minutes="1 to 4" ;;
-        Linux*) download="3 GB" needed=10 minutes="3 to 15" ;;
-        *) download="0.4 GB" needed=3 minutes="1 to 4" ;;
+        Linux*cpu*) ;;
+        Linux*)
+            download="3 GB" needed=11 minutes="3 to 15"
+            hint="Most of it is CUDA. For a CPU-only torch: PIP_ARGS=\"--extra-index-url <PyTorch's index of CPU builds>\""
+            ;;
     esac
     needed=${MIN_FREE_GB:-$needed}
     free=$(df -Pk "$(dirname "$venv")" | awk 'NR == 2 { print int($4 / 1048576) }')
     say "Setting up $venv with $("$python" -V): downloads about $download, takes $minutes minutes (once)."
     say "Free disk there: $free GB; needed, with pip's cache: $needed GB."
-    if [ "$needed" = 10 ]; then
-        say "A CPU-only torch needs 0.4 GB: PIP_ARGS=\"--extra-index-url <the CPU index on PyTorch's install page>\""
-    fi
+    [ -z "$hint" ] || say "$hint"
     [ "$free" -ge "$needed" ] || fail "Too little free disk. Make room, or go on all the same with MIN_FREE_GB=0."
 }
 
