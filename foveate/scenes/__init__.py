@@ -1,0 +1,12 @@
+"""Scene types: what can be looked at. Each reads only what is looked at, and counts it.
+
+Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the file names it answers to.
+"""
+
+from __future__ import annotations
+
+from foveate.core import Scenes
+from foveate.registry import Registry
+
+SCENES: Registry[type[Scenes]] = Registry("scene type")
+SCENES.register("array", "foveate.scenes.memory:ArrayScenes", source="array", suffixes=())
