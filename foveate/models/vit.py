@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -120,7 +121,7 @@ class Vit(nn.Module):
         self.config = c = config
         self.patches = nn.Conv2d(c.in_bands, c.embed_dim, c.patch_px, stride=c.patch_px)
         self.positions = nn.Parameter(torch.zeros(1, c.grid[0] * c.grid[1], c.embed_dim))
-        rates = torch.linspace(*c.drop_path, c.depth).tolist()
+        rates = np.linspace(*c.drop_path, c.depth).tolist()
         self.blocks = nn.ModuleList(
             Block(c.embed_dim, num_heads=c.num_heads, mlp_ratio=c.mlp_ratio, drop_path=rate) for rate in rates
         )

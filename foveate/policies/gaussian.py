@@ -31,6 +31,8 @@ class GaussianConfig:
     """(rows, cols) of the candidates."""
     num_steps: int
     """Sets of norms: one per step, or 1 when all steps share."""
+    kernel: int = 3
+    """Side of the depthwise convolution over the grid, in cells; odd."""
     squeeze_dim: int = 128
     """Bands per cell before the dense layers."""
     hidden_dims: tuple[int, ...] = (1024, 512)
@@ -58,6 +60,7 @@ class Gaussian(nn.Module):
                 grid=config.grid,
                 out_dim=2,
                 num_steps=config.num_steps,
+                kernel=config.kernel,
                 squeeze_dim=config.squeeze_dim,
                 hidden_dims=config.hidden_dims,
             )
