@@ -6,7 +6,7 @@ Each public name is imported on first use, so that `import foveate` is instant a
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -29,6 +29,20 @@ _PUBLIC: dict[str, str] = {
     "Episode": "foveate.rollout:Episode",
     "FoveateError": "foveate.errors:FoveateError",
 }
+
+if TYPE_CHECKING:  # the same once more, for type checkers and editors
+    from foveate.core import Glimpses as Glimpses
+    from foveate.core import Look as Look
+    from foveate.core import Observation as Observation
+    from foveate.core import Step as Step
+    from foveate.critics import CRITICS as CRITICS
+    from foveate.errors import FoveateError as FoveateError
+    from foveate.models import MODELS as MODELS
+    from foveate.policies import POLICIES as POLICIES
+    from foveate.rollout import Episode as Episode
+    from foveate.scenes import SCENES as SCENES
+    from foveate.stopping import STOP_RULES as STOP_RULES
+    from foveate.tasks import TASKS as TASKS
 
 __all__ = ["__version__", *_PUBLIC]
 

@@ -25,7 +25,7 @@ from foveate.cli.info import usable_cores
 from foveate.cli.output import say, say_json, say_table
 
 PACKAGE = Path(foveate.__file__).parent
-MANIFEST = PACKAGE / "assets" / "manifest.json"  # {"path under foveate/assets": "sha256"}
+MANIFEST = PACKAGE / "assets" / "manifest.json"  # {"files": {"path beside it": {"sha256": ..., ...}}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,14 +170,15 @@ def _writable(folder: Path) -> Check:
 
 
 def _embedded_files(manifest: Path) -> Check:
-    if not manifest.exists():
-        return Check(name="embedded files", status="ok", detail="none in this version")
-    digests: dict[str, str] = json.loads(manifest.read_text("utf-8"))
-    wrong = [name for name, digest in digests.items() if _sha256(manifest.parent / name) != digest]
+    name, remedy = "embedded files", "reinstall foveate"
+    try:
+        files: dict[str, dict[str, str]] = json.loads(manifest.read_text("utf-8"))["files"]
+    except (OSError, ValueError, KeyError) as error:
+        return Check(name=name, status="fail", detail=f"{manifest}: {type(error).__name__}", remedy=remedy)
+    wrong = [path for path, facts in files.items() if _sha256(manifest.parent / path) != facts["sha256"]]
     if not wrong:
-        return Check(name="embedded files", status="ok", detail=f"{len(digests)} files")
-    detail = f"missing or altered: {', '.join(wrong)}"
-    return Check(name="embedded files", status="fail", detail=detail, remedy="reinstall foveate")
+        return Check(name=name, status="ok", detail=f"{len(files)} files")
+    return Check(name=name, status="fail", detail=f"missing or altered: {', '.join(wrong)}", remedy=remedy)
 
 
 def _sha256(path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 import tomllib
@@ -24,11 +25,23 @@ def test_there_are_few() -> None:
 @pytest.mark.parametrize("name", sorted(set(foveate.__all__) - {"__version__"}))
 def test_each_exists_and_is_listed(name: str) -> None:
     module = foveate._PUBLIC[name].partition(":")[0]
-    path = PACKAGE.parent.joinpath(*module.split("."))
-    if not (path.with_suffix(".py").exists() or (path / "__init__.py").exists()):
+    if not _exists(module):
         pytest.skip(f"{module} does not exist yet")
     assert getattr(foveate, name) is getattr(sys.modules[module], foveate._PUBLIC[name].partition(":")[2])
     assert name in dir(foveate)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {alias.name: f"{node.module}:{alias.name}" for node in imports for alias in node.names}
+    assert seen == {name: target for name, target in foveate._PUBLIC.items() if _exists(target.partition(":")[0])}
+
+
+def _exists(module: str) -> bool:
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 def test_none_is_also_a_submodule() -> None:

@@ -63,12 +63,12 @@ def test_doctor_tells_missing_from_broken(tmp_path: Path, monkeypatch) -> None:
 
 def test_doctor_compares_embedded_files(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest.json"
-    assert doctor._embedded_files(manifest).status == "ok"
+    assert doctor._embedded_files(manifest).status == "fail"
     (tmp_path / "kept.txt").write_bytes(b"abc")
     good = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    manifest.write_text(json.dumps({"kept.txt": good}))
+    manifest.write_text(json.dumps({"files": {"kept.txt": {"sha256": good}}}))
     assert doctor._embedded_files(manifest).status == "ok"
-    manifest.write_text(json.dumps({"kept.txt": "0" * 64, "gone.txt": good}))
+    manifest.write_text(json.dumps({"files": {"kept.txt": {"sha256": "0" * 64}, "gone.txt": {"sha256": good}}}))
     assert doctor._embedded_files(manifest).detail == "missing or altered: kept.txt, gone.txt"
 
 
