@@ -26,7 +26,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveate.models.adaptivenn_parity import Outputs, parts_from, replay, seeded_images, seeded_weights
+from foveate.critics.map_value import MapValue, MapValueConfig
+from foveate.models.adaptivenn import AdaptiveNN
+from foveate.models.adaptivenn_import import convert
+from foveate.models.adaptivenn_parity import Outputs, plain_configs, replay, seeded_images, seeded_weights
+from foveate.policies.gaussian import Gaussian, GaussianConfig
 
 GOLDEN_DIR = Path(__file__).parents[1] / "tests" / "golden" / "adaptivenn"
 TOLERANCE = 1e-4
@@ -79,6 +83,16 @@ def official_outputs(model: nn.Module, images: Tensor, looks: int) -> Outputs:
     return {name: value.numpy() for name, value in stacked.items()}
 
 
+def our_outputs(weights: dict[str, Tensor], images: Tensor, focus_only_px: int) -> Outputs:
+    """The same from our nets, their weights having gone through the import's key map."""
+    configs = plain_configs(weights, focus_only_px=focus_only_px)
+    model, policy = AdaptiveNN(configs.model).eval(), Gaussian(GaussianConfig(**configs.agent))
+    critic = MapValue(MapValueConfig(**configs.agent))
+    for part, state in zip((model, policy, critic), convert(weights, configs), strict=True):
+        part.load_state_dict(state)
+    return replay(model, policy, critic, images)
+
+
 def compare(name: str, checkout: Path, *, write: bool) -> float:
     """Run one case, print the differences step by step, return the largest."""
     case = CASES[name]
@@ -88,7 +102,7 @@ def compare(name: str, checkout: Path, *, write: bool) -> float:
     theirs.load_state_dict(weights)
     images = seeded_images(case["num_scenes"], case["side_px"])
     expected = official_outputs(theirs, images, case["looks"])
-    actual = replay(parts_from(weights, focus_only_px=case["focus_only_px"]), images)
+    actual = our_outputs(weights, images, case["focus_only_px"])
     print(f"{name}: {len(shapes)} keys, {sum(w.numel() for w in weights.values()):,} numbers")
     worst = 0.0
     for output, value in expected.items():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.core import Observation
-from foveate.models.agent import MapNet, MapNetConfig
+from foveate.layers.map_net import MapNet, MapNetConfig
 
 
 @dataclass(frozen=True, kw_only=True)

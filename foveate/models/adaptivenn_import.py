@@ -18,20 +18,19 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from foveate.critics.map_value import MapValue
 from foveate.errors import ModelFolderError
+from foveate.layers.map_net import MapNet, MapNetConfig
 from foveate.models.adaptivenn import AdaptiveNN
 from foveate.models.adaptivenn_keys import (
     NEVER_USED,
     OFFSETS,
-    AdaptiveNNConfigs,
+    PaperConfigs,
     agent_modules,
     configs_of,
     model_modules,
     paper_offsets,
     their_keys,
 )
-from foveate.policies.gaussian import Gaussian
 
 Weights = dict[str, Tensor]
 
@@ -42,10 +41,13 @@ WEIGHT_ENTRIES = ("model", "module", "state_dict")  # where the weights stand in
 class ImportedAdaptiveNN:
     """A checkpoint in our terms: load each state dict into the part that its config builds."""
 
-    configs: AdaptiveNNConfigs
+    configs: PaperConfigs
     model: Weights
+    """Of ``AdaptiveNN(configs.model)``."""
     policy: Weights
+    """Of ``Gaussian(GaussianConfig(**configs.agent))``."""
     critic: Weights
+    """Of ``MapValue(MapValueConfig(**configs.agent))``."""
     provenance: Mapping[str, Any]
     """Source file, its sha256, the settings it was trained with, and what was left out; plain JSON values."""
 
@@ -74,13 +76,14 @@ def import_checkpoint(path: str | Path) -> ImportedAdaptiveNN:
     return ImportedAdaptiveNN(configs=configs, model=model, policy=policy, critic=critic, provenance=provenance)
 
 
-def convert(weights: Mapping[str, Tensor], configs: AdaptiveNNConfigs) -> tuple[Weights, Weights, Weights]:
+def convert(weights: Mapping[str, Tensor], configs: PaperConfigs) -> tuple[Weights, Weights, Weights]:
     """State dicts of our model, policy and critic, float32, from theirs; refuses with the list of what does not fit."""
+    steps = configs.model.max_looks
     with torch.device("meta"):
         parts: list[tuple[nn.Module, Any]] = [
             (AdaptiveNN(configs.model), model_modules(configs.model)),
-            (Gaussian(configs.policy), agent_modules(configs.policy)),
-            (MapValue(configs.critic), agent_modules(configs.critic)),
+            (_agent(configs, out_dim=2), agent_modules(steps, is_critic=False)),
+            (_agent(configs, out_dim=1), agent_modules(steps, is_critic=True)),
         ]
     problems: list[str] = []
     used: set[str] = set()
@@ -99,6 +102,12 @@ def convert(weights: Mapping[str, Tensor], configs: AdaptiveNNConfigs) -> tuple[
     if problems:
         raise ModelFolderError(_listed("the checkpoint does not fit", problems))
     return converted[0], converted[1], converted[2]
+
+
+def _agent(configs: PaperConfigs, *, out_dim: int) -> nn.Module:
+    """Names and shapes of a policy or critic: a map network called ``net``."""
+    options = dict(configs.agent)
+    return nn.ModuleDict({"net": MapNet(MapNetConfig(in_dim=options.pop("feature_dim"), out_dim=out_dim, **options))})
 
 
 def _take(
@@ -160,12 +169,14 @@ def _read(path: Path) -> tuple[Weights, dict[str, Any]]:
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         name = re.search(r"GLOBAL (\S+)", str(error))
+        if name is None:
+            raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from None
         raise ModelFolderError(
-            f"{path}: refused; it holds {name[1] if name else 'something'} that is neither tensors nor plain settings, "
-            "and loading it could run code. Only checkpoints as the paper's code saves them are read."
+            f"{path}: refused; it holds {name[1]}, which is neither a tensor nor a plain setting, and loading it could "
+            "run code. Only checkpoints as the paper's code saves them are read."
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
-        raise ModelFolderError(f"{path}: not a readable PyTorch checkpoint ({error}).") from error
+        raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from error
     if not isinstance(content, Mapping):
         raise ModelFolderError(f"{path}: holds a {type(content).__name__}, not weights by name.")
     settings = content.get("args")
@@ -175,7 +186,7 @@ def _read(path: Path) -> tuple[Weights, dict[str, Any]]:
     return weights, dict(state) if isinstance(state, dict) else {}
 
 
-def _with_settings(configs: AdaptiveNNConfigs, settings: Mapping[str, Any]) -> AdaptiveNNConfigs:
+def _with_settings(configs: PaperConfigs, settings: Mapping[str, Any]) -> PaperConfigs:
     """What leaves no trace in the shapes: pixel statistics, and the regulariser of training."""
     changes: dict[str, Any] = {}
     if settings.get("imagenet_default_mean_and_std") is False:

@@ -15,10 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.critics.map_value import MapValueConfig
 from foveate.errors import ModelFolderError
 from foveate.models.adaptivenn import AdaptiveNNConfig
-from foveate.policies.gaussian import GaussianConfig
 
 PAPER_HEADS = 8  # attention heads leave no trace in the shapes; the paper's code has no other number
 
@@ -42,15 +40,15 @@ Modules = Iterator[tuple[str, str | tuple[str, ...]]]  # our module, their modul
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptiveNNConfigs:
-    """What builds the model, the policy and the critic of one checkpoint."""
+class PaperConfigs:
+    """What builds the parts of one checkpoint."""
 
     model: AdaptiveNNConfig
-    policy: GaussianConfig
-    critic: MapValueConfig
+    agent: Mapping[str, Any]
+    """Fields of both ``GaussianConfig(**agent)`` and ``MapValueConfig(**agent)``: a family does not import policies."""
 
 
-def configs_of(shapes: Mapping[str, tuple[int, ...]]) -> AdaptiveNNConfigs:
+def configs_of(shapes: Mapping[str, tuple[int, ...]]) -> PaperConfigs:
     """The configuration that the shapes of a checkpoint imply; settings that leave no trace in shapes keep defaults."""
     try:
         tokens, dim = shapes["glance_net.pos_embed"][1:]
@@ -83,7 +81,7 @@ def configs_of(shapes: Mapping[str, tuple[int, ...]]) -> AdaptiveNNConfigs:
         ) from None
     except (IndexError, ValueError) as error:
         raise ModelFolderError(f"not an AdaptiveNN checkpoint: its shapes make no sense ({error}).") from None
-    return AdaptiveNNConfigs(model=model, policy=GaussianConfig(**agent), critic=MapValueConfig(**agent))
+    return PaperConfigs(model=model, agent=agent)
 
 
 def _count(shapes: Mapping[str, tuple[int, ...]], pattern: str) -> int:
@@ -119,9 +117,9 @@ def model_modules(config: AdaptiveNNConfig) -> Modules:
     yield from _inside("write.mlp", "policy_net_recover", MLP)
 
 
-def agent_modules(config: GaussianConfig | MapValueConfig) -> Modules:
-    """Modules of our policy or critic and theirs."""
-    suffix, looks = "" if isinstance(config, GaussianConfig) else "_stateV", range(config.num_steps)
+def agent_modules(num_steps: int, *, is_critic: bool) -> Modules:
+    """Modules of our Gaussian policy or map critic and theirs."""
+    suffix, looks = "_stateV" if is_critic else "", range(num_steps)
     net = f"policy_net_patch{suffix}"
     yield "net.norm", _steps(f"policy_net_patch_norm_list{suffix}.{{}}", looks)
     yield "net.depthwise", f"{net}.conv1"

@@ -6,7 +6,7 @@ Used by scripts/parity_adaptivenn.py, which runs the paper's code, and by the go
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,28 +14,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foveate.critics.map_value import MapValue
+from foveate.core import Critic, Policy
 from foveate.models.adaptivenn import AdaptiveNN
-from foveate.models.adaptivenn_import import convert
-from foveate.models.adaptivenn_keys import OFFSETS, configs_of, paper_offsets
+from foveate.models.adaptivenn_keys import OFFSETS, PaperConfigs, configs_of, paper_offsets
 from foveate.models.adaptivenn_pixels import paper_crops, paper_glance
 from foveate.models.seeded import seeded_parameter, seeded_uniform
-from foveate.policies.gaussian import Gaussian
 
 Outputs = dict[str, NDArray[np.float32]]
 
 UPDATE_GAIN = 0.1
 """Of the last layer of the update's kernels. About a hundred kernel weights meet in one state cell; without this the
 random state would grow thirtyfold per look and amplify the rounding of float32 as much, which no trained net does."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parts:
-    """The three nets of one checkpoint, ready to run on pixels that are normalised already."""
-
-    model: AdaptiveNN
-    policy: Gaussian
-    critic: MapValue
 
 
 def seeded_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -62,8 +51,8 @@ def seeded_images(num_scenes: int, side_px: int) -> Tensor:
     return levels[0] + levels[1]
 
 
-def parts_from(weights: Mapping[str, Tensor], *, focus_only_px: int) -> Parts:
-    """Our nets with the paper's weights, through the import's key map."""
+def plain_configs(weights: Mapping[str, Tensor], *, focus_only_px: int) -> PaperConfigs:
+    """What the weights imply, for pixels that are normalised already."""
     configs = configs_of({name: tuple(value.shape) for name, value in weights.items()})
     bands = configs.model.num_bands
     model = replace(
@@ -73,27 +62,22 @@ def parts_from(weights: Mapping[str, Tensor], *, focus_only_px: int) -> Parts:
         std=(1.0,) * bands,
         focus_only_px=(focus_only_px, focus_only_px),
     )
-    configs = replace(configs, model=model)
-    parts = Parts(model=AdaptiveNN(configs.model), policy=Gaussian(configs.policy), critic=MapValue(configs.critic))
-    for part, state in zip((parts.model, parts.policy, parts.critic), convert(weights, configs), strict=True):
-        part.load_state_dict(state)
-        part.eval()
-    return parts
+    return replace(configs, model=model)
 
 
 @torch.no_grad()
-def replay(parts: Parts, images: Tensor) -> Outputs:
+def replay(model: AdaptiveNN, policy: Policy, critic: Critic, images: Tensor) -> Outputs:
     """A full-length episode on images ``[n, C, H, W]``, read as the paper's code reads them, answering at every step.
 
     Gives ``logits [n, T + 1, K]``, ``values [n, T]``, ``locations [n, T, 2]`` and ``focus_only [n, K]``.
     """
-    model, config = parts.model, parts.model.config
+    config = model.config
     state = model.open(paper_glance(images, config.glance_px), torch.tensor([images.shape[-2:]] * len(images)))
     logits, values, locations = [model.predict(state)], [], []
     for _ in range(config.max_looks):
         seen = model.observe(state)
-        values.append(parts.critic.value(seen))
-        look = parts.policy.look(seen)
+        values.append(critic.value(seen))
+        look = policy.look(seen)
         locations.append(look.action["corner"][:, 0])
         state = model.update(state, paper_crops(images, look.viewpoints, config.focus_px), look)
         logits.append(model.predict(state))

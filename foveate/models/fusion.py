@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.errors import UsageError
-from foveate.models.blocks import Mlp, StepNorm
-from foveate.models.macs import conv_macs
+from foveate.layers.blocks import Mlp, StepNorm
+from foveate.layers.macs import conv_macs
 
 TIE_CELLS = 1e-5  # positions this close below a half belong to the next cell, so that rounding noise decides nothing
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveate.models.blocks import NORM_EPS
-from foveate.models.macs import block_macs, linear_macs
+from foveate.layers.blocks import NORM_EPS
+from foveate.layers.macs import block_macs, linear_macs
 from foveate.models.vit import Block, init_linear
 
 

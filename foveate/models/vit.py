@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveate.errors import UsageError, suggest
-from foveate.models.blocks import NORM_EPS, DropPath, Mlp
-from foveate.models.macs import block_macs, linear_macs
+from foveate.layers.blocks import NORM_EPS, DropPath, Mlp
+from foveate.layers.macs import block_macs, linear_macs
 
 INIT_STD = 0.02
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from foveate.core import Look, Observation, Score
 from foveate.errors import UsageError
-from foveate.models.agent import MapNet, MapNetConfig
+from foveate.layers.map_net import MapNet, MapNetConfig
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 SMALLEST_UNIFORM = 2.0**-24  # float32 noise may be exactly 0, whose normal quantile is infinite

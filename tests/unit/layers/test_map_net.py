@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from foveate.errors import UsageError
-from foveate.models.agent import MapNet, MapNetConfig
+from foveate.layers.map_net import MapNet, MapNetConfig
 
 CONFIG = MapNetConfig(in_dim=12, grid=(3, 5), out_dim=2, num_steps=4, squeeze_dim=4, hidden_dims=(10, 6))
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from foveate.models.macs import mlp_macs
+from foveate.layers.macs import mlp_macs
 
 NORM_EPS = 1e-6
 

@@ -1,4 +1,4 @@
-"""What the tests of the families' parts share."""
+"""What the tests of networks share."""
 
 from collections.abc import Callable
 from typing import Any

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveate.errors import UsageError
-from foveate.models.blocks import StepNorm
-from foveate.models.macs import conv_macs, linear_macs
+from foveate.layers.blocks import StepNorm
+from foveate.layers.macs import conv_macs, linear_macs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from foveate.models.blocks import DropPath, StepNorm
+from foveate.layers.blocks import DropPath, StepNorm
 
 
 def _randomised(norm: StepNorm) -> StepNorm:

@@ -1,0 +1,1 @@
+"""Torch layers that families, policies and critics share, and what they cost. They know nothing of the contract."""
