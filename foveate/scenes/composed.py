@@ -21,6 +21,7 @@ from foveate.errors import DataError, UsageError
 from foveate.noise import uniforms
 from foveate.scenes import backgrounds, placement
 from foveate.scenes.cutouts import CutoutSet, Split, load_cutouts
+from foveate.scenes.painting import POOL_SEED
 from foveate.scenes.pasting import Sprites
 
 COMPOSER_VERSION = 1  # part of the fingerprint: raise it when the same key would give other pixels
@@ -125,7 +126,7 @@ class ComposedSet:
     @cached_property
     def fingerprint(self) -> str:
         """Name and hash of all that decides the pixels of a key."""
-        parts = [COMPOSER_VERSION, backgrounds.POOL_SEED, self.split, asdict(self.config), self.cutouts.sha256]
+        parts = [COMPOSER_VERSION, POOL_SEED, self.split, asdict(self.config), self.cutouts.sha256]
         if self._distractors is not None:
             parts.append(self._distractors.sha256)
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
