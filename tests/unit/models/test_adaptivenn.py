@@ -162,3 +162,21 @@ def test_impossible_configurations_are_refused() -> None:
         replace(adaptivenn_deit_small(), max_looks=0)
     with pytest.raises(UsageError, match="multiples of 16 px"):
         AdaptiveNN(replace(adaptivenn_deit_small(), glance_px=(100, 112)))
+
+
+def test_half_precision_stays_close_and_the_agents_stay_in_float32() -> None:
+    model = _model()
+    policy, critic = _agents(model)
+
+    def answers() -> tuple[torch.Tensor, torch.Tensor]:
+        state = _opened(model)
+        seen = model.observe(state)
+        assert critic.value(seen).dtype == policy.look(seen).viewpoints.dtype == torch.float32
+        state = model.update(state, _glimpses(2), _look_at(state, [0, 5, 11, 7]))
+        return state.map.float(), model.predict(state).float()
+
+    exact = answers()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = answers()
+    for a, b in zip(exact, rough, strict=True):
+        assert 0 < (a - b).abs().max() < 0.05 * a.abs().max()  # bfloat16 keeps 8 bits; a few layers
