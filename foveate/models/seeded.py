@@ -1,6 +1,7 @@
 """Numbers made from a name: the same on every machine and in every version, so that goldens need not store weights.
 
-torch's and numpy's generators may change their streams between versions; this one is sixteen integer operations.
+torch's and numpy's generators may change their streams between versions; this one is a few integer operations. It is
+apart from foveate.noise, so that goldens made with the help of other people's code never depend on how our loop draws.
 """
 
 from __future__ import annotations
