@@ -41,8 +41,8 @@ def seeded_weights(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
 def seeded_images(num_scenes: int, side_px: int) -> Tensor:
     """Pictures ``[n, 3, side, side]`` with coarse and fine structure, made from their numbers; about unit variance.
 
-    Smooth, as photographs are: where neighbouring pixels are unrelated, a rounding error of a location becomes a
-    thousand times larger in the crop.
+    Smooth, as photographs are: where neighbouring pixels are unrelated, the rounding error of a location grows about
+    twentyfold per look, in either code (given the same locations, they agree to 1e-5 on white noise too).
     """
     levels = []
     for cells, weight in ((6, 1.5), (36, 1.0)):
