@@ -1,0 +1,312 @@
+"""The contract: what scenes, models, policies, critics, stop rules and tasks are, and what passes between them.
+
+Words. A **scene** is one picture of any size and number of bands; a **scene batch** holds many. A **look** is a read
+after the opening; the **opening** is ``"glance"`` (the whole scene, shrunk) or ``"free"`` (nothing: every read is a look).
+A row that was sure enough **stopped**; one that hit a hard limit was **truncated**; one that is not settled and should
+be scanned exhaustively is **deferred**. These three are never merged.
+
+Order of a row, run by :mod:`foveate.rollout` and by nothing else::
+
+    opening -> [ observe -> value / certainty only if the stop rule needs them -> stopped or truncated?
+                 -> leavers get their prediction and go -> survivors: policy.look -> scenes.read -> update ]
+
+Arrays are numpy arrays or torch tensors; nothing here imports torch. A policy never receives a model, a model never
+receives a scene. No method takes a scalar step: the step of a row is ``num_looks[row]``, so rows of different steps may
+share a batch, and what happens to one row never depends on the others.
+
+Shape letters: n rows, m candidates, k looks of one step, c features, d summary, C bands, h x w glimpse pixels.
+Viewpoints are ``[..., 4]`` (row, col, half height, half width) in the frame of :mod:`foveate.geometry.viewpoint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from foveate.geometry.viewpoint import Array
+
+CONTRACT_VERSION = 1
+
+Rows = NDArray[np.int64]
+Opening = Literal["glance", "free"]
+Prediction = Any  # an array [n, ...] or a frozen Rowwise of arrays: the family and the task agree on it
+
+
+def take(value: Any, rows: Any) -> Any:
+    """Rows of an array, a :class:`Rowwise`, a mapping of these, or None."""
+    if value is None:
+        return None
+    if isinstance(value, Rowwise):
+        return value.select(rows)
+    if isinstance(value, Mapping):
+        return {key: take(item, rows) for key, item in value.items()}
+    return value[rows]
+
+
+def concat(parts: Sequence[Any]) -> Any:
+    """Row-wise concatenation of arrays, :class:`Rowwise` objects or mappings of the same kind."""
+    first = parts[0]
+    if len(parts) == 1 or first is None:
+        return first
+    if isinstance(first, Rowwise):
+        names = [f.name for f in fields(first) if f.name not in first.shared]  # type: ignore[arg-type]
+        return replace(first, **{name: concat([getattr(part, name) for part in parts]) for name in names})  # type: ignore[type-var]
+    if isinstance(first, Mapping):
+        return {key: concat([part[key] for part in parts]) for key in first}
+    return array_namespace(first).concat(list(parts), axis=0)
+
+
+def as_numpy(value: Any) -> NDArray[Any]:
+    """A numpy array of the same values, whatever library and device they live on."""
+    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+
+
+class Rowwise:
+    """A frozen dataclass whose array fields all have one leading row axis; other fields are shared by all rows."""
+
+    shared: tuple[str, ...] = ()  # names of the fields without a row axis
+
+    def select(self, rows: Any) -> Self:
+        """The given rows (integer indices or a bool mask), as a new object."""
+        names = [f.name for f in fields(self) if f.name not in self.shared]  # type: ignore[arg-type]
+        return replace(self, **{name: take(getattr(self, name), rows) for name in names})  # type: ignore[type-var]
+
+    def detach(self) -> Self:
+        """The same values without gradient."""
+
+        def cut(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {key: cut(item) for key, item in value.items()}
+            return value.detach() if hasattr(value, "detach") else value
+
+        return replace(self, **{f.name: cut(getattr(self, f.name)) for f in fields(self)})  # type: ignore[type-var, arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneKey:
+    """Rebuilds a training scene, its augmentation and its target, bit by bit."""
+
+    dataset: str
+    """Fingerprint of the data set: its name and a hash of what determines its content."""
+    index: int
+    """Position in the data set."""
+    epoch_seed: int
+    """Seed of the epoch's randomness; a scene's own generator is seeded by (epoch_seed, index)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glimpses(Rowwise):
+    """What one read gave, and what it cost."""
+
+    pixels: Array  # [n, k, C, h, w] uint8 | uint16 | float32 within the scenes' value range; zeros where not valid
+    decoded_px: NDArray[np.int64]  # [n] pixels that had to be decoded for this read (0 when already in memory)
+    read_bytes: NDArray[np.int64]  # [n] bytes fetched from storage for this read
+
+
+@runtime_checkable
+class Scenes(Protocol):
+    """A scene batch: many pictures, of any sizes, read only where they are looked at."""
+
+    sizes_px: NDArray[np.int64]  # [n, 2] (height, width)
+    num_bands: int
+    value_range: tuple[float, float]  # of the pixels that read() gives; the model's preprocessing maps it to [0, 1]
+
+    def __len__(self) -> int: ...
+
+    def read(self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None) -> Glimpses:
+        """Pixels under viewpoints ``[n, k, 4]`` (inside the scene), each resized to ``size_px``, antialiased."""
+
+    def max_read_bytes(self) -> NDArray[np.int64]:
+        """The most bytes ``[n]`` that one more look could fetch: lets a byte limit be checked before the look."""
+
+    def select(self, rows: Any) -> Self: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation(Rowwise):
+    """All that a policy or a critic sees: candidates of where to look next, and a summary."""
+
+    shared = ("grid",)
+
+    candidates: Array  # [n, m, 4] float32 viewpoints that a look at this candidate would read (centres inside the scene)
+    features: Array  # [n, m, c] float32
+    mask: Array  # [n, m] bool, True where the candidate exists
+    coverage: Array  # [n, m] float32, how many past looks covered the candidate's centre
+    summary: Array  # [n, d] float32
+    num_looks: Array  # [n] int64, looks so far
+    sizes_px: Array  # [n, 2] int64 (height, width) of the scenes
+    relevance: Array | None = None  # [n, m] float32 >= 0: saliency, attention or class-activation, if the family has one
+    remaining: Array | None = None  # [n] float32 in [0, 1], share of the hard limit that is left; None without a limit
+    grid: tuple[int, int] | None = None  # (rows, cols) when the candidates are a regular grid, row-major
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look(Rowwise):
+    """A policy's decision: where to read next, and all that is needed to score the decision again later."""
+
+    action: Mapping[str, Array]  # raw, policy-defined, each [n, k, ...]: before any clamp
+    viewpoints: Array  # [n, k, 4] float32, inside the scene
+    valid: Array  # [n, k] bool; budgets count valid looks
+    log_prob: Array | None = None  # [n] joint log-probability of the raw action; None for policies that are not learned
+    behaviour: Mapping[str, Array] | None = None  # each [n, ...]: the parameters (sigma, temperature) it was drawn under
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Rowwise):
+    """A learned policy's opinion of given actions."""
+
+    log_prob: Array  # [n] joint over k, float32
+    entropy: Array  # [n] nats, float32
+
+
+class State(Protocol):
+    """A family's memory of the scenes: frozen, rows selectable. ``num_looks`` is the step of each row."""
+
+    num_looks: Array  # [n] int64
+
+    def select(self, rows: Any) -> Self: ...
+
+    def detach(self) -> Self: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """MACs per scene of a family's parts, analytic, from the shapes (1 MAC = one multiply-add)."""
+
+    open_macs: int
+    """The opening (0 for a free one)."""
+    look_macs: int
+    """Sensing and fusing one look."""
+    predict_macs: int
+    """One execution of the head."""
+    parts: Mapping[str, int]
+    """The same, per component, for display; names start with ``open/``, ``look/`` or ``predict/``."""
+
+
+class ActiveModel(Protocol):
+    """A model family: perceives glimpses, keeps a state, offers an observation, predicts."""
+
+    opening: Opening
+    max_looks: int | None  # None: unbounded
+    value_range: tuple[float, float]  # of the pixels that its saved preprocessing expects
+    num_bands: int
+
+    def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
+        """(height, width) of the read with this index: 0 is the opening, 1 and more are looks, all of one size (rows of
+        different steps may share a read)."""
+
+    def open(self, glance: Array | None, sizes_px: Array) -> Any:
+        """A state per row: of the glance ``[n, 1, C, h, w]``, or empty (None) for a free opening; ``sizes_px`` is [n, 2]."""
+
+    def update(self, state: Any, glimpses: Array, look: Look) -> Any:
+        """Fuse glimpses ``[n, k, C, h, w]`` read at ``look.viewpoints``; ``num_looks`` grows by the valid looks."""
+
+    def observe(self, state: Any) -> Observation: ...
+
+    def predict(self, state: Any) -> Prediction: ...
+
+    def price(self) -> Price: ...
+
+
+class Policy(Protocol):
+    """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise."""
+
+    noise_shape: tuple[int, int]  # (k, dims) of uniform (0, 1) numbers used per row and step
+
+    def look(self, observation: Observation, noise: Array | None = None) -> Look: ...
+
+    def macs(self, observation: Observation) -> int:
+        """Multiply-adds of one call, per row."""
+
+
+@runtime_checkable
+class LearnedPolicy(Policy, Protocol):
+    """A policy that reinforcement learning can improve."""
+
+    def score(self, observation: Observation, action: Mapping[str, Array], behaviour: Mapping[str, Array]) -> Score:
+        """Log-probability and entropy of raw actions, under the behaviour parameters they were drawn with."""
+
+
+class Critic(Protocol):
+    """What further looking is worth."""
+
+    def value(self, observation: Observation) -> Array:
+        """Expected (discounted) gain ``[n]`` of further looking: the V(s_t) of the stop rule."""
+
+    def macs(self, observation: Observation) -> int:
+        """Multiply-adds of one call, per row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Rowwise):
+    """What a stop rule may know of the rows that are still looking. Only what it needs is filled."""
+
+    num_looks: NDArray[np.int64]  # [n]
+    value: NDArray[np.float32] | None = None  # [n] critic
+    certainty: Mapping[str, NDArray[np.float32]] | None = None  # each [n], larger is surer; keys as Task.certainty
+    noise: NDArray[np.float64] | None = None  # [n] uniform, fresh at every step
+    scene_noise: NDArray[np.float64] | None = None  # [n] uniform, the same at every step of a scene
+
+
+class StopRule(Protocol):
+    """``signal(step) -> [n]``: the appetite for more. A row goes on while its signal is above the threshold of its step."""
+
+    needs: frozenset[str]  # subset of {"value", "certainty", "noise", "scene_noise"}
+    shared_threshold: bool  # one threshold for all steps, instead of one per step
+
+    def signal(self, step: Step) -> NDArray[np.floating[Any]]: ...
+
+
+class Task(Protocol):
+    """What is asked of a scene."""
+
+    primary_metric: str  # key of metrics() that reports and budgets maximise; larger is better
+
+    def loss(self, prediction: Prediction, target: Any) -> Array:
+        """Training loss ``[n]``."""
+
+    def score(self, prediction: Prediction, target: Any) -> Array:
+        """``[n]``, larger is better; the reward of a look is the increase of this."""
+
+    def certainty(self, prediction: Prediction) -> Mapping[str, Array]:
+        """``confidence``, ``entropy`` (negated) and ``margin``, each ``[n]``, larger is surer; never sees the target."""
+
+    def metrics(self, prediction: Prediction, target: Any) -> Mapping[str, Array]:
+        """Per-scene metrics, each ``[n]``, whose mean over scenes is reported."""
+
+    def answers(self, prediction: Prediction) -> Sequence[Mapping[str, Any]]:
+        """The answer of each row in plain Python values, for people and JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingLook:
+    """An auxiliary read that a family wants in training: the trainer feeds its readout to the task's loss."""
+
+    name: str
+    size_px: tuple[int, int] | None
+    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the opening's state."""
+    readout: str
+    """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the opening's state, to a prediction."""
+    weight: float
+    """Weight of its loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stopper:
+    """A stop rule with its thresholds: the row stops when its appetite does not exceed the threshold of its step."""
+
+    rule: StopRule
+    thresholds: NDArray[np.float64]  # [T], or [1] when shared by all steps; beyond the last, the last one holds
+
+    @property
+    def needs(self) -> frozenset[str]:
+        return self.rule.needs
+
+    def __call__(self, step: Step) -> NDArray[np.bool_]:
+        depth = np.minimum(step.num_looks, len(self.thresholds) - 1)
+        return np.asarray(self.rule.signal(step)) <= self.thresholds[depth]

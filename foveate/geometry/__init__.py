@@ -1,0 +1,1 @@
+"""The one coordinate frame, and reading pixels in it."""

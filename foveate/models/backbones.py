@@ -1,0 +1,56 @@
+"""Backbones for glances and fixations: pixels -> a map of tokens. Any of them can serve either purpose.
+
+Shape letters: n glimpses, C bands, H x W pixels, d channels, h x w tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.registry import Registry
+
+BACKBONES: Registry[Any] = Registry("backbone")
+BACKBONES.register("conv", "foveate.models.backbones:ConvBackbone")
+
+
+class ConvBackbone(nn.Module):
+    """A small convolutional net, as in the paper's visual search (section 8.4: two and three layers).
+
+    With ``mix`` every token also receives a linear reading of the whole glimpse, so that a fixation that covers an
+    object only partly can still say where its centre is.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_bands: int,
+        image_px: tuple[int, int],
+        channels: tuple[int, ...] = (16, 32, 48),
+        strides: tuple[int, ...] = (2, 2, 1),
+        kernels: tuple[int, ...] = (5, 3, 3),
+        mix: int = 0,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = num_bands
+        for out, stride, kernel in zip(channels, strides, kernels, strict=True):
+            layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), nn.GELU()]
+            width = out
+        self.layers = nn.Sequential(*layers)
+        self.dim = width
+        with torch.no_grad():
+            self.grid = tuple(self.layers(torch.zeros(1, num_bands, *image_px)).shape[-2:])
+        num_tokens = self.grid[0] * self.grid[1]
+        self.mix = (
+            nn.Sequential(nn.Flatten(), nn.Linear(width * num_tokens, mix), nn.GELU(), nn.Linear(mix, width))
+            if mix
+            else None
+        )
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``[n, C, H, W]`` -> ``[n, d, h, w]``."""
+        tokens: Tensor = self.layers(pixels)
+        return tokens if self.mix is None else tokens + self.mix(tokens)[:, :, None, None]

@@ -1,0 +1,233 @@
+"""Glance, then fixate: AdaptiveNN's scheme with any two backbones and any readout.
+
+A glance at the whole scene fills a state map; each fixation is read at native resolution, encoded by its own backbone,
+and written into the map where it was seen (Eq. 1, 20 of the paper, with a bilinear splat as Psi). The agent sees the map,
+detached; the answer comes from a readout that accumulates tokens. Parts are shared by all steps, so looks may grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.core import Look, Observation, Price, Rowwise, TrainingLook
+from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
+from foveate.models.backbones import BACKBONES
+from foveate.models.counted import counted_macs
+from foveate.models.preprocess import Preprocess
+from foveate.models.readouts import READOUTS
+from foveate.models.splat import splat, token_centers
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlanceFocusConfig:
+    """Everything that determines the network."""
+
+    num_outputs: int
+    """Classes, or things to locate."""
+    num_bands: int = 3
+    value_range: tuple[float, float] = (0.0, 255.0)
+    """Of the pixels that scenes give."""
+    mean: tuple[float, ...] = (0.5,)
+    """Per band (or one for all), after scaling the range to [0, 1]."""
+    std: tuple[float, ...] = (0.25,)
+    glance_px: tuple[int, int] = (42, 42)
+    """The whole scene is shrunk to this (height, width)."""
+    focus_px: tuple[int, int] = (28, 28)
+    """Size of a fixation's glimpse."""
+    focus_region_px: tuple[int, int] | None = None
+    """Scene pixels that a fixation covers; None: as many as the glimpse has, that is native resolution."""
+    state_grid: tuple[int, int] = (8, 8)
+    """Cells of the state map; also where the spatial policy may look."""
+    state_dim: int = 48
+    glance: Mapping[str, Any] = field(default_factory=lambda: {"name": "conv"})
+    """Backbone of the glance: its name and options."""
+    focus: Mapping[str, Any] = field(default_factory=lambda: {"name": "conv"})
+    """Backbone of the fixations."""
+    readout: Mapping[str, Any] = field(default_factory=lambda: {"name": "pool"})
+    """How the answer accumulates: its name and options."""
+    answer_from_glance: bool = True
+    """False: the answer is read from fixation features only (the paper's visual search)."""
+    auxiliary: str = "cells"
+    """What trains the glance for the agent: "cells" (the task's loss, read from each state cell), "pooled" (the task's
+    loss, read from the pooled glance) or "none"."""
+    auxiliary_weight: float = 1.0
+    max_looks: int | None = None
+    """None: any number of looks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlanceFocusState(Rowwise):
+    """``map`` is the agent's memory, ``memory`` the answer's."""
+
+    map: Tensor  # [n, m, d]
+    memory: Mapping[str, Tensor]
+    candidates: Tensor  # [n, m, 4]
+    coverage: Tensor  # [n, m]
+    num_looks: Tensor  # [n] int64
+    sizes_px: Tensor  # [n, 2] int64
+
+
+class GlanceFocus(nn.Module):
+    """The family; see the module's docstring."""
+
+    opening = "glance"
+
+    def __init__(self, config: GlanceFocusConfig) -> None:
+        super().__init__()
+        self.config = config
+        bands = config.num_bands
+        spread = [values * (bands if len(values) == 1 else 1) for values in (config.mean, config.std)]
+        self.preprocess = Preprocess(value_range=config.value_range, mean=spread[0], std=spread[1])
+        self.glance_net = _backbone(config.glance, bands, config.glance_px)
+        self.focus_net = _backbone(config.focus, bands, config.focus_px)
+        self.glance_in = nn.Linear(self.glance_net.dim, config.state_dim)
+        self.focus_in = nn.Linear(self.focus_net.dim, config.state_dim)
+        self.glance_norm = nn.LayerNorm(self.glance_net.dim)
+        self.focus_norm = nn.LayerNorm(self.focus_net.dim)
+        options = dict(config.readout)
+        self.readout = READOUTS.get(options.pop("name"))(
+            dim=self.focus_net.dim, num_outputs=config.num_outputs, **options
+        )
+        if config.answer_from_glance:
+            self.glance_answer = nn.Linear(self.glance_net.dim, self.focus_net.dim)
+        self.auxiliary = None
+        if config.auxiliary != "none":
+            self.auxiliary = self.readout.auxiliary(config.auxiliary, dim=config.state_dim, grid=config.state_grid)
+
+    @property
+    def max_looks(self) -> int | None:
+        return self.config.max_looks
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        return self.config.value_range
+
+    @property
+    def num_bands(self) -> int:
+        return self.config.num_bands
+
+    @property
+    def observation_dims(self) -> dict[str, Any]:
+        """What a policy or critic must know to be built for this model."""
+        return {
+            "feature_dim": self.config.state_dim,
+            "summary_dim": self.config.state_dim + self.readout.summary_dim,
+            "grid": self.config.state_grid,
+        }
+
+    def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
+        return self.config.focus_px if look_index else self.config.glance_px
+
+    def open(self, glance: Any, sizes_px: Any) -> GlanceFocusState:
+        tokens = self.glance_net(self.preprocess(glance)[:, 0])
+        normed = self.glance_norm(tokens.permute(0, 2, 3, 1))  # [n, h, w, d]
+        cells = nn.functional.adaptive_avg_pool2d(self.glance_in(normed).permute(0, 3, 1, 2), self.config.state_grid)
+        n, device = len(tokens), tokens.device
+        sizes = torch.as_tensor(sizes_px, device=device)
+        memory = self.readout.start(n, tokens)
+        if self.config.answer_from_glance:
+            points = grid_centers(tuple(tokens.shape[-2:]), tokens).expand(n, -1, -1)
+            memory = self.readout.write(memory, self.glance_answer(normed.flatten(1, 2)), points)
+        candidates = self._candidates(sizes)
+        return GlanceFocusState(
+            map=cells.flatten(2).transpose(1, 2),
+            memory=memory,
+            candidates=candidates,
+            coverage=candidates.new_zeros(candidates.shape[:2]),
+            num_looks=torch.zeros(n, dtype=torch.int64, device=device),
+            sizes_px=sizes,
+        )
+
+    def update(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
+        viewpoints = torch.as_tensor(look.viewpoints, device=state.map.device).float()
+        valid = torch.as_tensor(look.valid, device=state.map.device)
+        n, k = valid.shape
+        tokens = self.focus_net(self.preprocess(glimpses).flatten(0, 1)).permute(0, 2, 3, 1)
+        grid = tuple(tokens.shape[1:3])
+        tokens = self.focus_norm(tokens).reshape(n, -1, self.focus_net.dim)
+        tokens = tokens * valid.repeat_interleave(tokens.shape[1] // k, dim=1)[..., None]
+        points = token_centers(viewpoints.flatten(0, 1), grid).reshape(n, -1, 2)
+        cells_per_token = self._cells_per_token(viewpoints[:, 0], grid)
+        written = splat(self.focus_in(tokens) * cells_per_token[:, None, None], points, self.config.state_grid)
+        covered = contains(viewpoints, state.candidates[..., :2]) & valid[..., None]
+        return GlanceFocusState(
+            map=state.map + written,
+            memory=self.readout.write(state.memory, tokens, points),
+            candidates=state.candidates,
+            coverage=state.coverage + covered.sum(1),
+            num_looks=state.num_looks + valid.sum(1),
+            sizes_px=state.sizes_px,
+        )
+
+    def observe(self, state: GlanceFocusState) -> Observation:
+        summary = torch.cat([state.map.mean(1), self.readout.summary(state.memory)], dim=1)
+        return Observation(
+            candidates=state.candidates,
+            features=state.map.detach().float(),
+            mask=torch.ones_like(state.coverage, dtype=torch.bool),
+            coverage=state.coverage,
+            summary=summary.detach().float(),
+            num_looks=state.num_looks,
+            sizes_px=state.sizes_px,
+            grid=self.config.state_grid,
+        )
+
+    def predict(self, state: GlanceFocusState) -> Tensor:
+        prediction: Tensor = self.readout.read(state.memory)
+        return prediction
+
+    def auxiliary_prediction(self, state: GlanceFocusState) -> Tensor:
+        """The task's prediction, read from the opening's state alone: what trains the glance for the agent."""
+        prediction: Tensor = self.auxiliary(state.map)
+        return prediction
+
+    def training_looks(self) -> tuple[TrainingLook, ...]:
+        if self.auxiliary is None:
+            return ()
+        return (TrainingLook(name="glance", size_px=None, readout="auxiliary_prediction", weight=self.config.auxiliary_weight),)
+
+    def price(self) -> Price:
+        return self._price
+
+    @cached_property
+    def _price(self) -> Price:
+        config = self.config
+        glance_tokens = self.glance_net.grid[0] * self.glance_net.grid[1]
+        focus_tokens = self.focus_net.grid[0] * self.focus_net.grid[1]
+        parts = {
+            "open/glance": counted_macs(self.glance_net, (1, config.num_bands, *config.glance_px)),
+            "open/state": glance_tokens * self.glance_net.dim * config.state_dim,
+            "look/focus": counted_macs(self.focus_net, (1, config.num_bands, *config.focus_px)),
+            "look/state": focus_tokens * config.state_dim * (self.focus_net.dim + 4),
+            "look/readout": self.readout.macs(focus_tokens)["write"],
+            "predict/readout": self.readout.macs(focus_tokens)["read"],
+        }
+        if config.answer_from_glance:
+            into = glance_tokens * self.glance_net.dim * self.focus_net.dim
+            parts["open/readout"] = into + self.readout.macs(glance_tokens)["write"]
+        total = {kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")}
+        return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
+
+    def _candidates(self, sizes_px: Tensor) -> Tensor:
+        region = self.config.focus_region_px or self.config.focus_px
+        half = torch.tensor(region, device=sizes_px.device, dtype=torch.float32) / sizes_px
+        centers = grid_centers(self.config.state_grid, half)
+        shape = (len(sizes_px), len(centers), 2)
+        return clamp_inside(torch.cat([centers.expand(shape), half[:, None].expand(shape)], dim=-1))
+
+    def _cells_per_token(self, viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
+        """How many state cells one token covers: makes what a fixation writes independent of the token's density."""
+        cells = viewpoints[:, 2] * viewpoints[:, 3] * (self.config.state_grid[0] * self.config.state_grid[1])
+        return (cells / (grid[0] * grid[1])).clamp(max=1.0)
+
+
+def _backbone(options: Mapping[str, Any], num_bands: int, image_px: tuple[int, int]) -> Any:
+    named = dict(options)
+    return BACKBONES.get(named.pop("name"))(num_bands=num_bands, image_px=image_px, **named)
+

@@ -1,0 +1,146 @@
+"""Our default policy: a categorical over the candidates, times a small offset.
+
+Equivariant (one small net scores every candidate alike) and multi-modal, so it learns in seconds what a Gaussian head on
+a flattened map learns in hours, if at all. Works on any set of candidates: a state map, a frontier, elastic queries.
+k looks are drawn without replacement by successive masking. Policy maths is fp32.
+
+Shape letters: n rows, m candidates, c features, k looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from foveate.core import Look, Observation, Score
+from foveate.geometry.viewpoint import clamp_inside
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpatialConfig:
+    """Everything that determines the policy."""
+
+    feature_dim: int
+    """c: channels of a candidate's features."""
+    hidden_dim: int = 64
+    num_looks_per_step: int = 1
+    """k."""
+    offset: float = 0.5
+    """How far the offset reaches from a candidate's centre, in half spacings of a regular grid or, without a grid, in
+    half extents; 0 looks at candidate centres only."""
+    offset_sigma: float = 0.2
+    """Standard deviation of the offset while exploring, in the same unit as its range after division by ``offset``."""
+
+
+class Spatial(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(self, config: SpatialConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.norm = nn.LayerNorm(config.feature_dim)
+        self.inner = nn.Linear(config.feature_dim + 1, config.hidden_dim)
+        self.outer = nn.Linear(config.hidden_dim, 3)  # logit, row and column of the offset's mean
+        self.relevance_gain = nn.Parameter(torch.zeros(()))
+        self.revisit_penalty = nn.Parameter(torch.ones(()))
+        self.noise_shape = (config.num_looks_per_step, 3)
+        self.temperature = 1.0
+        nn.init.zeros_(self.outer.bias)
+
+    def logits_and_offsets(self, observation: Observation) -> tuple[Tensor, Tensor]:
+        """Masked logits ``[n, m]`` (this is the heatmap) and mean offsets ``[n, m, 2]`` in (-1, 1)."""
+        seen = observation.coverage[..., None].clamp(max=3.0)
+        hidden = nn.functional.gelu(self.inner(torch.cat([self.norm(observation.features), seen], dim=-1)))
+        out = self.outer(hidden)
+        logits = out[..., 0] - self.revisit_penalty * seen[..., 0]
+        if observation.relevance is not None:
+            logits = logits + self.relevance_gain * torch.log(observation.relevance.clamp(min=1e-6))
+        return logits.masked_fill(~observation.mask, -math.inf), torch.tanh(out[..., 1:])
+
+    @torch.no_grad()
+    def look(self, observation: Observation, noise: Any | None = None) -> Look:
+        logits, offsets = self.logits_and_offsets(observation)
+        logits = logits / self.temperature
+        device, k = logits.device, self.config.num_looks_per_step
+        uniform = None if noise is None else torch.as_tensor(noise, device=device).float()
+        chosen, raw, valid = [], [], []
+        for i in range(min(k, logits.shape[1])):
+            valid.append(torch.isfinite(logits).any(1))
+            logits = torch.where(valid[-1][:, None], logits, torch.zeros_like(logits))
+            index = logits.argmax(1) if uniform is None else _inverse_cdf(logits, uniform[:, i, 0])
+            mean = offsets[torch.arange(len(index), device=device), index]
+            if uniform is not None:
+                mean = mean + self.config.offset_sigma * _gaussian(uniform[:, i, 1:])
+            chosen.append(index)
+            raw.append(mean)
+            logits = logits.scatter(1, index[:, None], -math.inf)
+        action = {"candidate": torch.stack(chosen, 1), "offset": torch.stack(raw, 1)}
+        behaviour = {
+            "temperature": torch.full((len(chosen[0]),), self.temperature, device=device),
+            "sigma": torch.full((len(chosen[0]),), self.config.offset_sigma, device=device),
+        }
+        is_valid = torch.stack(valid, 1)
+        action["valid"] = is_valid
+        return Look(
+            action=action,
+            viewpoints=self._viewpoints(observation, action),
+            valid=is_valid,
+            log_prob=self.score(observation, action, behaviour).log_prob if uniform is not None else None,
+            behaviour=behaviour,
+        )
+
+    def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
+        logits, offsets = self.logits_and_offsets(observation)
+        logits = logits / behaviour["temperature"][:, None]
+        sigma = behaviour["sigma"][:, None]
+        candidate, raw = action["candidate"], action["offset"]
+        log_prob = logits.new_zeros(len(logits))
+        entropy = _entropy(logits)
+        for i in range(candidate.shape[1]):
+            index = candidate[:, i]
+            log_choice = torch.log_softmax(logits, 1).gather(1, index[:, None])[:, 0]
+            mean = offsets[torch.arange(len(index), device=logits.device), index]
+            z = (raw[:, i] - mean) / sigma
+            log_offset = (-0.5 * z.square() - sigma.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+            log_prob = log_prob + torch.where(action["valid"][:, i], log_choice + log_offset, 0.0)
+            if i + 1 < candidate.shape[1]:
+                logits = logits.scatter(1, index[:, None], -math.inf)
+        return Score(log_prob=log_prob, entropy=entropy)
+
+    def macs(self, observation: Observation) -> int:
+        per_candidate = (self.config.feature_dim + 1) * self.config.hidden_dim + 3 * self.config.hidden_dim
+        return int(observation.features.shape[1]) * per_candidate
+
+    def _viewpoints(self, observation: Observation, action: Mapping[str, Tensor]) -> Tensor:
+        index = action["candidate"][..., None].expand(-1, -1, 4)
+        base = observation.candidates.gather(1, index)
+        if observation.grid is not None:
+            reach = base.new_tensor([1 / observation.grid[0], 1 / observation.grid[1]])
+        else:
+            reach = base[..., 2:]
+        shift = action["offset"].clamp(-1, 1) * self.config.offset * 2 * reach
+        viewpoints: Tensor = clamp_inside(torch.cat([base[..., :2] + shift, base[..., 2:]], dim=-1))
+        return viewpoints
+
+
+def _inverse_cdf(logits: Tensor, uniform: Tensor) -> Tensor:
+    """Categorical draw ``[n]`` by inverse CDF of uniform ``[n]``; a masked candidate can never be drawn."""
+    cumulative = torch.softmax(logits, 1).double().cumsum(1)
+    index = torch.searchsorted(cumulative, (uniform.double() * cumulative[:, -1])[:, None].contiguous())
+    last = torch.isfinite(logits).int().mul(torch.arange(logits.shape[1], device=logits.device)).argmax(1)
+    return torch.minimum(index[:, 0], last)
+
+
+def _gaussian(uniform: Tensor) -> Tensor:
+    return torch.special.ndtri(uniform.double()).float()
+
+
+def _entropy(logits: Tensor) -> Tensor:
+    log_p = torch.log_softmax(logits, 1)
+    return -(log_p.exp() * log_p.masked_fill(torch.isinf(log_p), 0.0)).sum(1)

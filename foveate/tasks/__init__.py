@@ -1,0 +1,12 @@
+"""Tasks: what is asked of a scene, how the answer is scored, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.registry import Registry
+
+TASKS: Registry[Any] = Registry("task")
+
+TASKS.register("classification", "foveate.tasks.classification:Classification", summary="one label per scene")
+TASKS.register("search", "foveate.tasks.search:Search", summary="where is each asked thing?")

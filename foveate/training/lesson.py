@@ -1,0 +1,110 @@
+"""What one batch of full-length episodes teaches: the task's loss at every step, rewards, and transitions for the agent.
+
+Two forms of the representation loss. ``"code"``, the default, is what the official code computes: a *sum* of the losses
+of the glance and of all looks, plus the auxiliary looks, plus self-distillation from the last step. ``"paper"`` is
+Eq. 5 and 24: the *mean* over looks 1..T (P(t_o = t) = 1/T), without the glance. Relative to the paper's form, the code's
+auxiliary weights are therefore T + 1 times weaker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from foveate.core import Look, Observation, Rowwise, Task, concat, take
+from foveate.rollout import Episode
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """How the losses of one episode add up."""
+
+    form: Literal["code", "paper"] = "code"
+    distill_weight: float = 0.0
+    """Of KL(softmax(q_T) || softmax(q_t)) for t < T (beta; 1.0 in the paper's ImageNet recipe)."""
+    distill_temperature: float = 1.0
+    auxiliary_scale: float = 1.0
+    """Multiplies the weights that the family declares for its auxiliary looks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transitions(Rowwise):
+    """One row per look of the batch, in the order scene-major, step-minor."""
+
+    observation: Observation
+    action: Mapping[str, Tensor]
+    behaviour: Mapping[str, Tensor]
+    log_prob: Tensor  # [n * T]
+    reward: Tensor  # [n * T]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """Losses carry gradient; the rest is detached."""
+
+    loss: Tensor  # 0-d: what the backbone minimises
+    step_losses: Tensor  # [n, T + 1] of the task, detached
+    step_metrics: Tensor  # [n, T + 1] the primary metric
+    rewards: Tensor  # [n, T]
+    auxiliary_losses: Mapping[str, Tensor]  # 0-d each
+
+
+def step_losses(episode: Episode, task: Task, target: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses with gradient, scores and primary metric, each ``[n, T + 1]``, of an episode whose events were kept."""
+    losses, scores, metrics = [], [], []
+    for event in episode.events:
+        losses.append(task.loss(event.prediction, target))
+        with torch.no_grad():
+            scores.append(task.score(event.prediction, target))
+            metrics.append(task.metrics(event.prediction, target)[task.primary_metric])
+    return torch.stack(losses, 1), torch.stack(scores, 1), torch.stack(metrics, 1)
+
+
+def lesson(episode: Episode, task: Task, target: Any, auxiliary: Mapping[str, tuple[Tensor, float]], config: LossConfig) -> Lesson:
+    """``auxiliary`` maps names to (loss per scene [n], weight)."""
+    losses, scores, metrics = step_losses(episode, task, target)
+    total = losses.sum(1).mean() if config.form == "code" else losses[:, 1:].mean()
+    for value, weight in auxiliary.values():
+        total = total + config.auxiliary_scale * weight * value.mean()
+    if config.distill_weight:
+        total = total + config.distill_weight * _distillation(episode, config)
+    return Lesson(
+        loss=total,
+        step_losses=losses.detach(),
+        step_metrics=metrics,
+        rewards=scores[:, 1:] - scores[:, :-1],
+        auxiliary_losses={name: value.mean().detach() for name, (value, _) in auxiliary.items()},
+    )
+
+
+def _distillation(episode: Episode, config: LossConfig) -> Tensor:
+    tau = config.distill_temperature
+    *students, teacher = [event.prediction.float().flatten(1) / tau for event in episode.events]
+    target = torch.softmax(teacher.detach(), 1)
+    divergences = [torch.nn.functional.kl_div(q.log_softmax(1), target, reduction="batchmean") for q in students]
+    return torch.stack(divergences).sum() * tau**2
+
+
+def transitions(episode: Episode, rewards: Tensor) -> Transitions:
+    """All looks of the episode, ready for a buffer: detached, scene-major."""
+    looked = [(event.observation.detach(), event.look) for event in episode.events if event.look is not None]
+    num_rows, num_steps = rewards.shape
+    order = torch.arange(num_rows * num_steps).reshape(num_steps, num_rows).T.flatten().to(rewards.device)
+
+    def stacked(parts: list[Any]) -> Any:
+        return take(concat(parts), order)
+
+    looks: list[Look] = [look for _, look in looked]
+    return Transitions(
+        observation=stacked([observation for observation, _ in looked]),
+        action=stacked([look.action for look in looks]),
+        behaviour=stacked([look.behaviour for look in looks]),
+        log_prob=stacked([look.log_prob for look in looks]),
+        reward=rewards.flatten(),
+    )
+
+

@@ -1,0 +1,88 @@
+"""Proximal policy optimisation, on one page, as pure functions over a documented batch.
+
+Rules (each has bitten someone): the raw sample is scored, never the clamped one; the behaviour's sigma and temperature
+are stored per transition; advantages are normalised over the whole buffer, after returns are formed; policy maths is
+fp32; agent inputs are detached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foveate.core import Critic, LearnedPolicy, Observation, Rowwise
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoConfig:
+    """Hyper-parameters, the paper's where it names them (dossier section 5)."""
+
+    gamma: float = 0.5
+    """Discount; 1.0 in the paper's visual search."""
+    gae_lambda: float = 0.84
+    clip: float = 0.2
+    value_weight: float = 1.0
+    entropy_weight: float = 0.0
+    epochs: int = 5
+    minibatches: int = 1
+    every: int = 1
+    """Collect this many training steps before each update (10 in the official code)."""
+    lr: float = 1e-3
+    """Of the agent's own optimiser."""
+    max_grad_norm: float | None = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoBatch(Rowwise):
+    """N transitions."""
+
+    observation: Observation  # rows are transitions; detached
+    action: Mapping[str, Tensor]  # raw
+    behaviour: Mapping[str, Tensor]
+    log_prob: Tensor  # [N] under the behaviour
+    advantage: Tensor  # [N] normalised over the buffer
+    returns: Tensor  # [N]
+    value: Tensor  # [N] of the critic at collection
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoLoss:
+    """0-d tensors; ``total`` carries the gradient."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+    approx_kl: Tensor
+    clip_fraction: Tensor
+    explained_variance: Tensor
+
+
+def normalise(advantage: Tensor) -> Tensor:
+    """Zero mean, unit spread, over all transitions of the buffer."""
+    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+
+
+def ppo_loss(policy: LearnedPolicy, critic: Critic, batch: PpoBatch, config: PpoConfig) -> PpoLoss:
+    """Clipped surrogate (Schulman et al. 2017, Eq. 7 and 9) with a plain squared value error."""
+    score = policy.score(batch.observation, batch.action, batch.behaviour)
+    log_ratio = score.log_prob - batch.log_prob
+    ratio = log_ratio.exp()
+    surrogate = torch.minimum(
+        ratio * batch.advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * batch.advantage
+    ).mean()
+    value = critic.value(batch.observation)
+    value_loss = (value - batch.returns).square().mean()
+    entropy = score.entropy.mean()
+    return PpoLoss(
+        total=-surrogate + config.value_weight * value_loss - config.entropy_weight * entropy,
+        policy=-surrogate.detach(),
+        value=value_loss.detach(),
+        entropy=entropy.detach(),
+        approx_kl=((ratio - 1) - log_ratio).mean().detach(),
+        clip_fraction=((ratio - 1).abs() > config.clip).float().mean().detach(),
+        explained_variance=1 - (batch.returns - batch.value).var() / batch.returns.var().clamp(min=1e-8),
+    )
