@@ -188,6 +188,17 @@ class Price:
     """The same, per component, for display; names start with ``open/``, ``look/`` or ``predict/``."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ObservationShape:
+    """What a policy or a critic must know of a model to be built for it; configs ask for these fields by name."""
+
+    feature_dim: int
+    summary_dim: int
+    grid: tuple[int, int] | None
+    num_steps: int
+    """Sets of per-step parts: the family's fixed number of looks, or 1 where all steps share and looks may grow."""
+
+
 class ActiveModel(Protocol):
     """A model family: perceives glimpses, keeps a state, offers an observation, predicts."""
 
@@ -195,6 +206,7 @@ class ActiveModel(Protocol):
     max_looks: int | None  # None: unbounded
     value_range: tuple[float, float]  # of the pixels that its saved preprocessing expects
     num_bands: int
+    observation_shape: ObservationShape
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
         """(height, width) of the read with this index: 0 is the opening, 1 and more are looks, all of one size (rows of

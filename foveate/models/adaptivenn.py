@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, Opening, Price, Rowwise, TrainingLook
+from foveate.core import Look, Observation, ObservationShape, Opening, Price, Rowwise, TrainingLook
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers, half_extents_of
 from foveate.models.fusion import FusionConfig, Reuse, Update
@@ -153,11 +153,12 @@ class AdaptiveNN(nn.Module):
         return self.config.num_bands
 
     @property
-    def observation_dims(self) -> dict[str, Any]:
+    def observation_shape(self) -> ObservationShape:
         """What a policy or critic must know to be built for this model."""
         c = self.config
-        dims = {"feature_dim": c.embed_dim, "summary_dim": c.embed_dim}
-        return {**dims, "grid": self.glance.config.grid, "num_steps": c.max_looks}
+        return ObservationShape(
+            feature_dim=c.embed_dim, summary_dim=c.embed_dim, grid=self.glance.config.grid, num_steps=c.max_looks
+        )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
         """(height, width) of the glance (0) or a fixation."""

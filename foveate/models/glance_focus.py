@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, Price, Rowwise, TrainingLook
+from foveate.core import Look, Observation, ObservationShape, Price, Rowwise, TrainingLook
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
 from foveate.models.backbones import BACKBONES
 from foveate.models.counted import counted_macs
@@ -113,13 +113,13 @@ class GlanceFocus(nn.Module):
         return self.config.num_bands
 
     @property
-    def observation_dims(self) -> dict[str, Any]:
-        """What a policy or critic must know to be built for this model."""
-        return {
-            "feature_dim": self.config.state_dim,
-            "summary_dim": self.config.state_dim + self.readout.summary_dim,
-            "grid": self.config.state_grid,
-        }
+    def observation_shape(self) -> ObservationShape:
+        return ObservationShape(
+            feature_dim=self.config.state_dim,
+            summary_dim=self.config.state_dim + self.readout.summary_dim,
+            grid=self.config.state_grid,
+            num_steps=1,
+        )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
         return self.config.focus_px if look_index else self.config.glance_px

@@ -8,5 +8,15 @@ from foveate.registry import Registry
 
 TASKS: Registry[Any] = Registry("task")
 
-TASKS.register("classification", "foveate.tasks.classification:Classification", summary="one label per scene")
-TASKS.register("search", "foveate.tasks.search:Search", summary="where is each asked thing?")
+TASKS.register(
+    "classification",
+    "foveate.tasks.classification:Classification",
+    config="foveate.tasks.classification:ClassificationConfig",
+    summary="one label per scene",
+)
+TASKS.register(
+    "search",
+    "foveate.tasks.search:Search",
+    config="foveate.tasks.search:SearchConfig",
+    summary="where is each asked thing?",
+)

@@ -1,0 +1,104 @@
+"""A system: a model with the policy that guides it, the critic that judges it and the task it is for.
+
+This is what is trained, saved, loaded and asked. A spec names the parts and their configs in plain values; building one
+checks that they fit together. Policy and critic configs take what they must know of the model (feature_dim, grid, ...)
+from its :class:`foveate.core.ObservationShape`, by field name, unless the spec says it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from torch import nn
+
+from foveate.config import from_plain, to_plain
+from foveate.core import ObservationShape
+from foveate.critics import CRITICS
+from foveate.models import MODELS
+from foveate.policies import POLICIES
+from foveate.registry import Registry
+from foveate.tasks import TASKS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartSpec:
+    """A registered part and its config, in plain values."""
+
+    name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemSpec:
+    """Names and configs of the parts; JSON-able."""
+
+    model: PartSpec
+    policy: PartSpec
+    task: PartSpec
+    critic: PartSpec | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> SystemSpec:
+        parts = {key: from_plain(PartSpec, part, where=f"the {key}") for key, part in values.items() if part is not None}
+        return from_plain(cls, parts, where="the system")
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """The parts, built. ``spec`` holds their full configs, so that the system can be built again."""
+
+    spec: SystemSpec
+    model: Any
+    policy: Any
+    task: Any
+    critic: Any | None = None
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The parts that have weights, by name."""
+        parts = {"model": self.model, "policy": self.policy, "critic": self.critic}
+        return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+    def to(self, device: Any) -> System:
+        """Moves the parts in place and returns the system."""
+        for module in self.modules().values():
+            module.to(device)
+        return self
+
+    def train(self, mode: bool = True) -> System:
+        """Switches the parts in place (dropout, stochastic depth) and returns the system."""
+        for module in self.modules().values():
+            module.train(mode)
+        return self
+
+
+def build(spec: SystemSpec) -> System:
+    """Fresh parts, randomly initialised (seed torch first). Raises UsageError for unknown names and settings."""
+    task, task_spec = _part(TASKS, spec.task)
+    model, model_spec = _part(MODELS, spec.model)
+    policy, policy_spec = _part(POLICIES, spec.policy, model.observation_shape)
+    critic, critic_spec = _part(CRITICS, spec.critic, model.observation_shape) if spec.critic else (None, None)
+    full = SystemSpec(model=model_spec, policy=policy_spec, task=task_spec, critic=critic_spec)
+    return System(spec=full, model=model, policy=policy, task=task, critic=critic)
+
+
+def _part(registry: Registry[Any], spec: PartSpec, shape: ObservationShape | None = None) -> tuple[Any, PartSpec]:
+    part_class, facts = registry.get(spec.name), registry.facts(spec.name)
+    config_class = resolve(facts["config"])
+    values = {**facts.get("defaults", {}), **spec.config}
+    if shape is not None:
+        wanted = {f.name for f in fields(config_class)}
+        values = {key: value for key, value in vars(shape).items() if key in wanted} | values
+    config = from_plain(config_class, values, where=f"the {registry.kind} {spec.name!r}")
+    return part_class(config), PartSpec(name=spec.name, config=to_plain(config))
+
+
+def resolve(target: str) -> Any:
+    """The object at ``"module:attribute"``."""
+    module_name, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module_name), attribute)
