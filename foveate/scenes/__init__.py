@@ -10,3 +10,9 @@ from foveate.registry import Registry
 
 SCENES: Registry[type[Scenes]] = Registry("scene type")
 SCENES.register("array", "foveate.scenes.memory:ArrayScenes", source="array", suffixes=())
+SCENES.register(
+    "pictures",
+    "foveate.scenes.pictures:PictureScenes",
+    source="file",
+    suffixes=(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+)

@@ -46,13 +46,17 @@ def request(viewpoints: Array, sizes_px: NDArray[np.int64], valid: Array | None 
     if is_valid.shape != shape:
         raise UsageError(f"valid has shape {is_valid.shape}; these looks need {shape}")
     owner = np.nonzero(is_valid)[0]
-    boxes = to_boxes_px(views, sizes_px)[is_valid]
+    chosen = views[is_valid]
+    if not np.isfinite(chosen).all():
+        raise UsageError(
+            f"a look has the viewpoint {chosen[~np.isfinite(chosen).all(-1)][0].tolist()}; mark it not valid"
+        )
+    boxes = to_boxes_px(chosen[:, None], sizes_px[owner])[:, 0]
     return Request(shape=shape, valid=is_valid, owner=owner, boxes_px=_inside(boxes, sizes_px[owner]))
 
 
 def _inside(boxes: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> NDArray[np.float64]:
     limit = np.concatenate([sizes_px, sizes_px], -1)
-    # Written so that NaN fails too.
     fits = ((boxes >= -OUTSIDE_PX) & (boxes <= limit + OUTSIDE_PX)).all(-1) & (boxes[:, :2] <= boxes[:, 2:]).all(-1)
     if not fits.all():
         worst = int(np.flatnonzero(~fits)[0])
