@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 # No name may equal that of a submodule: whichever was imported first would decide what `foveate.<name>` is. That is
 # why the loop is spelt `foveate.rollout.rollout`.
 _PUBLIC: dict[str, str] = {
-    "load": "foveate.model_folder:load",
+    "load": "foveate.looker:load",
     "create_model": "foveate.models:create_model",
     "list_models": "foveate.models:list_models",
     "MODELS": "foveate.models:MODELS",
@@ -37,7 +37,10 @@ if TYPE_CHECKING:  # the same once more, for type checkers and editors
     from foveate.core import Step as Step
     from foveate.critics import CRITICS as CRITICS
     from foveate.errors import FoveateError as FoveateError
+    from foveate.looker import load as load
     from foveate.models import MODELS as MODELS
+    from foveate.models import create_model as create_model
+    from foveate.models import list_models as list_models
     from foveate.policies import POLICIES as POLICIES
     from foveate.rollout import Episode as Episode
     from foveate.scenes import SCENES as SCENES

@@ -17,10 +17,12 @@ PACKAGE = Path(foveate.__file__).parent
 # A part may import any part of a line above its own. Parts on one line that are separated by a comma may import each
 # other; parts separated by | never do; + joins folders that count as one part.
 LAYERS = """
-errors, registry, io, noise, geometry, layers
+errors, registry, config, atomic, noise, geometry, layers, drawing
 core
 scenes | models | policies + critics | stopping | tasks
-cost, rollout, model_folder
+cost, rollout, system
+importing | model_folder
+looker
 training | evaluation | export | runtime
 recipes
 demo
@@ -30,9 +32,12 @@ server | cli
 # Importing these must leave torch out: the exported runtime and the file readers use them where torch is not installed.
 NO_TORCH = (
     "foveate",
+    "foveate.atomic",
+    "foveate.config",
     "foveate.core",
     "foveate.cost",
     "foveate.critics",
+    "foveate.drawing",
     "foveate.geometry.viewpoint",
     "foveate.models",
     "foveate.noise",
@@ -40,7 +45,7 @@ NO_TORCH = (
     "foveate.rollout",
     "foveate.scenes",
     "foveate.scenes.memory",
-    "foveate.scenes.image",
+    "foveate.scenes.pictures",
     "foveate.stopping",
     "foveate.stopping.calibrate",
     "foveate.stopping.limits",

@@ -13,8 +13,8 @@ from torch import Tensor
 from foveate.critics.map_value import MapValue, MapValueConfig
 from foveate.errors import ModelFolderError
 from foveate.models.adaptivenn import AdaptiveNN, AdaptiveNNConfig
-from foveate.models.adaptivenn_import import import_checkpoint
-from foveate.models.adaptivenn_keys import NEVER_USED, agent_modules, model_modules, paper_offsets, their_keys
+from foveate.importing.adaptivenn import import_checkpoint
+from foveate.importing.adaptivenn_keys import NEVER_USED, agent_modules, model_modules, paper_offsets, their_keys
 from foveate.policies.gaussian import Gaussian, GaussianConfig
 
 CONFIG = AdaptiveNNConfig(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from foveate.errors import ModelFolderError
 from foveate.layers.map_net import MapNet, MapNetConfig
 from foveate.models.adaptivenn import AdaptiveNN
-from foveate.models.adaptivenn_keys import (
+from foveate.importing.adaptivenn_keys import (
     NEVER_USED,
     OFFSETS,
     PaperConfigs,
