@@ -109,6 +109,10 @@ class AdaptiveNN(nn.Module):
     """The family; see the module's docstring."""
 
     opening: ClassVar[Opening] = "glance"
+    # Facts of the publication, by registered name: what its numbers were made with.
+    paper_policy: ClassVar[str] = "gaussian"
+    paper_critic: ClassVar[str] = "map_value"
+    paper_scene_px: ClassVar[tuple[int, int]] = (288, 288)
 
     def __init__(self, config: AdaptiveNNConfig) -> None:
         super().__init__()

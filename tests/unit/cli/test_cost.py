@@ -9,6 +9,7 @@ import pytest
 from foveate.cli.cost import parse_glimpses
 from foveate.cli.main import main
 from foveate.errors import UsageError
+from foveate.models import MODELS
 
 
 def test_deit_small_costs_what_the_paper_says(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,6 +38,16 @@ def test_wrong_questions_are_answered_in_one_line(capsys: pytest.CaptureFixture[
     assert "Did you mean 'adaptivenn_deit_small'" in capsys.readouterr().err
     assert main(["cost", "adaptivenn_deit_small", "--glimpses", "5"]) == 2
     assert "at most 4 looks" in capsys.readouterr().err
+    assert main(["cost", "adaptivenn_deit_small", "--scene", "288"]) == 2
+    assert "such as 288x288" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_model_has_a_price(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cost", name, "--glimpses", "1", "--classes", "4", "--scene", "300x400", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["macs"] > 0
+    assert row["sensed_frac"] == pytest.approx(row["sensed_px"] / 120_000)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("3", [3]), ("0..2", [0, 1, 2]), ("0,2..3", [0, 2, 3]), (None, [0, 1])])

@@ -28,8 +28,10 @@ def _model() -> AdaptiveNN:
 
 
 def _agents(model: AdaptiveNN) -> tuple[Gaussian, MapValue]:
-    dims = {key: model.observation_dims[key] for key in ("feature_dim", "grid", "num_steps")}
-    return Gaussian(GaussianConfig(**dims)), MapValue(MapValueConfig(**dims))
+    shape = model.observation_shape
+    assert shape.grid is not None
+    dims = {"feature_dim": shape.feature_dim, "grid": shape.grid, "num_steps": shape.num_steps}
+    return Gaussian(GaussianConfig(**dims)), MapValue(MapValueConfig(**dims))  # type: ignore[arg-type]
 
 
 def _glance() -> torch.Tensor:
