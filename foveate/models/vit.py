@@ -168,3 +168,16 @@ def init_linear(module: nn.Module) -> None:
         nn.init.trunc_normal_(module.weight, std=INIT_STD)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+class VitBackbone(Vit):
+    """A named size of :class:`Vit` in the form that glance-focus takes: a map of tokens, with ``dim`` and ``grid``."""
+
+    def __init__(self, *, num_bands: int, image_px: tuple[int, int], size: str = "tiny", patch_px: int = 16) -> None:
+        super().__init__(vit_config(size, image_px=image_px, patch_px=patch_px, in_bands=num_bands))
+        self.dim, self.grid = self.config.embed_dim, self.config.grid
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """``[n, C, H, W]`` to ``[n, d, h, w]``."""
+        grid = patch_grid((pixels.shape[-2], pixels.shape[-1]), self.config.patch_px)
+        return self.tokens(pixels).transpose(1, 2).unflatten(2, grid)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from foveate.errors import UsageError
-from foveate.models.vit import Attention, Vit, VitConfig, vit_config
+from foveate.models.vit import Attention, Vit, VitBackbone, VitConfig, vit_config
 
 CONFIG = VitConfig(image_px=(32, 48), embed_dim=24, depth=3, num_heads=3, patch_px=8, in_bands=2, drop_path=(0.0, 0.2))
 
@@ -82,3 +82,11 @@ def test_wrong_pictures_are_refused() -> None:
 def test_named_sizes() -> None:
     assert vit_config("test", image_px=(32, 64)).grid == (2, 4)
     assert vit_config("small", image_px=(224, 224)).embed_dim == 384
+
+
+def test_the_backbone_gives_its_tokens_as_a_map() -> None:
+    backbone = VitBackbone(num_bands=2, image_px=(32, 48), size="test", patch_px=8)
+    pixels = torch.randn(2, 2, 32, 48)
+    tokens = backbone(pixels)
+    assert tokens.shape == (2, backbone.dim, *backbone.grid)
+    assert torch.equal(tokens.flatten(2).transpose(1, 2), backbone.tokens(pixels))
