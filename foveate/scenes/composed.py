@@ -40,6 +40,8 @@ class ComposedConfig:
     """A name that :func:`~foveate.scenes.cutouts.load_cutouts` knows."""
     classes: tuple[str, ...] | None = None
     """Classes or categories that may appear as objects; None: all."""
+    required: tuple[str, ...] = ()
+    """Classes that every scene holds, as its first objects, in this order: what a search asks for."""
     num_objects: tuple[int, int] = (6, 10)
     """(fewest, most) objects of a scene, uniform."""
     none_frac: float = 0.0
@@ -67,6 +69,11 @@ class ComposedConfig:
             low, high = getattr(self, name)
             if not (name == "object_size_px") <= low <= high:
                 raise UsageError(f"{name} is {(low, high)}; it must be (low, high) with low <= high, not negative")
+        if self.required and (not self.distinct or self.none_frac or len(self.required) > self.num_objects[0]):
+            raise UsageError(
+                f"required names {len(self.required)} classes; that needs distinct=True, none_frac=0 and at least as "
+                f"many objects, but num_objects is {self.num_objects}"
+            )
         if not 0 <= self.none_frac <= 1:
             raise UsageError(f"none_frac is {self.none_frac}; it is a share between 0 and 1")
         if self.bands not in (1, 3):
@@ -211,6 +218,14 @@ class ComposedSet:
         counts = np.bincount(self.cutouts.labels, minlength=len(self.class_names))
         return np.argsort(self.cutouts.labels, kind="stable"), np.cumsum(counts) - counts, counts
 
+    @cached_property
+    def _required(self) -> NDArray[np.int64]:
+        names = {name: i for i, name in enumerate(self.class_names)}
+        for name in self.config.required:
+            if name not in names:
+                raise UsageError(f"the required class {name!r} is not among {', '.join(names)}")
+        return np.array([names[name] for name in self.config.required], np.int64)
+
     def _choose(self, draw: _Draws) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Sprites ``[n, m + d]`` of the things, which are objects ``[n, m]``, and which are there ``[n, m + d]``."""
         config, m = self.config, self.config.max_objects
@@ -218,7 +233,9 @@ class ComposedSet:
         num_objects = np.where(u[:, 2] < config.none_frac, 0, _between(u[:, 0], config.num_objects))
         num_classes = len(self.class_names)
         if config.distinct:
-            kind = np.argsort(draw("class", num_classes), axis=1)[:, :m]
+            order = draw("class", num_classes)
+            order[:, self._required] = np.arange(len(self._required)) - len(self._required)  # before every draw
+            kind = np.argsort(order, axis=1)[:, :m]
         else:
             kind = (draw("class", m) * num_classes).astype(np.int64)
         pictures, first, count = self._by_class

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import Glimpses
-from foveate.errors import UsageError
+from foveate.errors import SceneError, UsageError
 from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
 from foveate.scenes.decode import (
@@ -109,6 +109,16 @@ class PictureScenes:
         return Glimpses(
             pixels=pixels_out.reshape(*looks.shape, *flat.shape[1:]), decoded_px=decoded_px, read_bytes=fetched
         )
+
+    def preload(self) -> dict[int, SceneError]:
+        """Decode every picture in full now, and keep what fits; the rows whose files turn out to be broken, and why."""
+        broken = {}
+        for row in range(len(self)):
+            try:
+                self._pixels(row, 1, dict.fromkeys(self._keys(row, 1)))
+            except SceneError as error:
+                broken[row] = error
+        return broken
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         """``[n]``: a file's size, or 0 where any look could be served from what is kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def test_alpha_is_laid_on_white_or_on_what_is_asked(tmp_path: Path) -> None:
     assert (pixels_of(grey, "L")[:, :15] == 255).all()
     half = saved(tmp_path / "half.webp", np.dstack([COLOUR * 0, alpha // 2]), lossless=True)
     assert pixels_of(half)[0, 20].tolist() == [128] * 3
-    keyed = Image.fromarray(np.array([[0, 1]], np.uint8), "P") if False else Image.new("P", (2, 1))
+    keyed = Image.new("P", (2, 1))
     keyed.putpalette([9, 9, 9, 200, 0, 0])
     keyed.putpixel((1, 0), 1)
     path = saved(tmp_path / "keyed.png", keyed, transparency=0)
@@ -236,8 +237,6 @@ def test_declared_sizes_are_bounded_before_anything_is_decoded(tmp_path: Path) -
     path = saved(tmp_path / "a.png", RAMP)
     content = bytearray(path.read_bytes())
     content[16:24] = (100_000).to_bytes(4, "big") * 2
-    import zlib
-
     content[29:33] = zlib.crc32(bytes(content[12:29])).to_bytes(4, "big")
     path.write_bytes(bytes(content))
     with pytest.raises(SceneError, match=r"declares 100000 x 100000 pixels.*raise max_px"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from foveate.errors import SceneError, UsageError
 from foveate.geometry.viewpoint import from_boxes_px
@@ -32,8 +32,6 @@ def photo(folder: Path) -> Path:
 
 def upright(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
-        from PIL import ImageOps
-
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
