@@ -243,6 +243,9 @@ class LearnedPolicy(Policy, Protocol):
     def score(self, observation: Observation, action: Mapping[str, Array], behaviour: Mapping[str, Array]) -> Score:
         """Log-probability and entropy of raw actions, under the behaviour parameters they were drawn with."""
 
+    def anneal(self, remaining: float) -> None:
+        """Set the exploration for the share of it that remains: 1 at the start of training, 0 at its end."""
+
 
 class Critic(Protocol):
     """What further looking is worth."""

@@ -38,7 +38,9 @@ class GaussianConfig:
     hidden_dims: tuple[int, ...] = (1024, 512)
     """Widths of the dense layers."""
     sigma: float = 0.25
-    """Standard deviation of exploration, in units of the free range, until a trainer's schedule sets another."""
+    """Standard deviation of exploration when training starts, in units of the free range."""
+    final_sigma: float = 0.10
+    """The same when training ends; between, it follows the learning rate (paper's code)."""
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
@@ -79,6 +81,10 @@ class Gaussian(nn.Module):
             log_prob=_log_prob(action, mean, sigma),
             behaviour={"sigma": sigma},
         )
+
+    def anneal(self, remaining: float) -> None:
+        """Set the exploration for the given share of it that remains: 1 at the start of training, 0 at its end."""
+        self.sigma = self.config.final_sigma + (self.config.sigma - self.config.final_sigma) * remaining
 
     def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
         """Log-probability and entropy of raw actions ``{"corner": [n, 1, 2]}``, under the sigma of their draw."""

@@ -95,6 +95,9 @@ class Spatial(nn.Module):
             behaviour=behaviour,
         )
 
+    def anneal(self, remaining: float) -> None:
+        """The categorical explores by its own entropy and the offsets by a fixed sigma: nothing to anneal."""
+
     def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
         logits, offsets = self.logits_and_offsets(observation)
         logits = logits / behaviour["temperature"][:, None]

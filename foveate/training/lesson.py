@@ -9,7 +9,7 @@ auxiliary weights are therefore T + 1 times weaker.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
@@ -37,8 +37,8 @@ class Transitions(Rowwise):
 
     observation: Observation
     action: Mapping[str, Tensor]
-    behaviour: Mapping[str, Tensor]
-    log_prob: Tensor  # [n * T]
+    behaviour: Mapping[str, Tensor] | None  # None, as log_prob, for policies that are not learned
+    log_prob: Tensor | None  # [n * T]
     reward: Tensor  # [n * T]
 
 
@@ -102,9 +102,20 @@ def transitions(episode: Episode, rewards: Tensor) -> Transitions:
     return Transitions(
         observation=stacked([observation for observation, _ in looked]),
         action=stacked([look.action for look in looks]),
-        behaviour=stacked([look.behaviour for look in looks]),
-        log_prob=stacked([look.log_prob for look in looks]),
+        behaviour=None if looks[0].behaviour is None else stacked([look.behaviour for look in looks]),
+        log_prob=None if looks[0].log_prob is None else stacked([look.log_prob for look in looks]),
         reward=rewards.flatten(),
     )
 
 
+
+
+def pack(transitions: Transitions) -> dict[str, Any]:
+    """Plain mappings of tensors, for a checkpoint that unpickles nothing else."""
+    values = {f.name: getattr(transitions, f.name) for f in fields(transitions)}
+    return values | {"observation": {f.name: getattr(transitions.observation, f.name) for f in fields(Observation)}}
+
+
+def unpack(packed: Mapping[str, Any]) -> Transitions:
+    """Inverse of :func:`pack`."""
+    return Transitions(**{**packed, "observation": Observation(**packed["observation"])})

@@ -41,8 +41,8 @@ class PpoBatch(Rowwise):
 
     observation: Observation  # rows are transitions; detached
     action: Mapping[str, Tensor]  # raw
-    behaviour: Mapping[str, Tensor]
-    log_prob: Tensor  # [N] under the behaviour
+    behaviour: Mapping[str, Tensor] | None
+    log_prob: Tensor | None  # [N] under the behaviour; None when the policy is not learned
     advantage: Tensor  # [N] normalised over the buffer
     returns: Tensor  # [N]
     value: Tensor  # [N] of the critic at collection
@@ -61,22 +61,22 @@ class PpoLoss:
     explained_variance: Tensor
 
 
-def normalise(advantage: Tensor) -> Tensor:
-    """Zero mean, unit spread, over all transitions of the buffer."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+def ppo_loss(policy: LearnedPolicy | None, critic: Critic, batch: PpoBatch, config: PpoConfig) -> PpoLoss:
+    """Clipped surrogate (Schulman et al. 2017, Eq. 7 and 9) with a plain squared value error.
 
-
-def ppo_loss(policy: LearnedPolicy, critic: Critic, batch: PpoBatch, config: PpoConfig) -> PpoLoss:
-    """Clipped surrogate (Schulman et al. 2017, Eq. 7 and 9) with a plain squared value error."""
-    score = policy.score(batch.observation, batch.action, batch.behaviour)
-    log_ratio = score.log_prob - batch.log_prob
+    Without a policy only the critic learns: V of a policy that is not learned, so that its rows can be stopped too.
+    """
+    if policy is None:
+        log_ratio, entropy = torch.zeros_like(batch.returns), torch.zeros_like(batch.returns).mean()
+    else:
+        score = policy.score(batch.observation, batch.action, batch.behaviour)
+        log_ratio, entropy = score.log_prob - batch.log_prob, score.entropy.mean()
     ratio = log_ratio.exp()
     surrogate = torch.minimum(
         ratio * batch.advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * batch.advantage
     ).mean()
     value = critic.value(batch.observation)
     value_loss = (value - batch.returns).square().mean()
-    entropy = score.entropy.mean()
     return PpoLoss(
         total=-surrogate + config.value_weight * value_loss - config.entropy_weight * entropy,
         policy=-surrogate.detach(),

@@ -1,0 +1,20 @@
+"""Recipes: each published run is one function that returns its full, diffable configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.registry import Registry
+
+RECIPES: Registry[Any] = Registry("recipe")
+
+RECIPES.register(
+    "visual_search",
+    "foveate.recipes.visual_search:visual_search",
+    summary="find the asked digits among 6-10 on a 224 px canvas, from fixations only (paper's protocol)",
+)
+RECIPES.register(
+    "small_sign",
+    "foveate.recipes.small_sign:small_sign",
+    summary="which 24-40 px sign stands in a 960 x 1280 street scene? (the STSD case)",
+)

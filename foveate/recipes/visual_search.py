@@ -1,0 +1,68 @@
+"""The paper's visual search: where is each asked digit? The answer is read from fixation features only.
+
+Digits are UCI handwritten digits scaled to 28 px (the paper used MNIST); those of the test scenes are held out.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from foveate.recipes.recipe import Recipe
+from foveate.scenes.composed import ComposedConfig, ComposedSet
+from foveate.system import PartSpec, SystemSpec
+from foveate.training.config import TrainConfig
+from foveate.training.ppo import PpoConfig
+from foveate.training.sources import ComposedSource, places_of
+
+CANVAS_PX, FOCUS_PX, TOLERANCE_PX = 224, 28, 7
+
+
+def visual_search(
+    *,
+    targets: tuple[str, ...] = ("3",),
+    placement: Literal["free", "lattice"] = "free",
+    steps: int = 600,
+    seconds: float | None = None,
+    seed: int = 0,
+    auxiliary: str = "cells",
+) -> Recipe:
+    """Glance 42 px, fixations of 28 px, T = 5; an answer counts within 7 px."""
+    scenes = ComposedConfig(
+        canvas_px=(CANVAS_PX, CANVAS_PX), required=targets, num_objects=(6, 10), placement=placement
+    )
+    model = {
+        "num_outputs": len(targets),
+        "num_bands": 1,
+        "mean": (0.1,),
+        "std": (0.25,),
+        "glance_px": (42, 42),
+        "focus_px": (FOCUS_PX, FOCUS_PX),
+        "state_grid": (8, 8),
+        "glance": {"name": "conv", "channels": (24, 48, 48), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
+        "focus": {"name": "conv", "channels": (24, 32, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3), "mix": 64},
+        "readout": {"name": "map", "grid": (32, 32)},
+        "answer_from_glance": False,
+        "auxiliary": auxiliary,
+    }
+    tolerance = 2 * TOLERANCE_PX / CANVAS_PX
+    return Recipe(
+        name="visual_search",
+        system=SystemSpec(
+            model=PartSpec(name="glance_focus", config=model),
+            policy=PartSpec(name="spatial"),
+            critic=PartSpec(name="spatial_value"),
+            task=PartSpec(name="search", config={"target_names": targets, "tolerance": (tolerance, tolerance)}),
+        ),
+        train=TrainConfig(
+            steps=steps,
+            seconds=seconds,
+            batch_size=128,
+            num_looks=5,
+            lr=3e-3,
+            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=2e-3, entropy_weight=0.01),
+            seed=seed,
+        ),
+        source=ComposedSource(ComposedSet(scenes, split="train"), places_of(len(targets))),
+        calibration=ComposedSource(ComposedSet(scenes, split="test", size=4096), places_of(len(targets))),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=8192), places_of(len(targets))),
+    )

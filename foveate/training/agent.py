@@ -1,0 +1,102 @@
+"""The agent's side of training: a buffer of transitions that is carried across steps and epochs, and its PPO updates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.core import concat
+from foveate.errors import TrainingError
+from foveate.training.lesson import Transitions, pack, unpack
+from foveate.training.parallel import World
+from foveate.training.ppo import PpoBatch, PpoConfig, PpoLoss, ppo_loss
+from foveate.training.returns import gae
+
+
+class AgentLearner:
+    """Owns the buffer and the agent's own optimiser; knows nothing of the backbone."""
+
+    def __init__(self, policy: Any, critic: Any, config: PpoConfig, world: World) -> None:
+        self.policy, self.critic, self.config, self.world = policy, critic, config, world
+        parts = [part for part in (policy, critic) if isinstance(part, nn.Module)]
+        self.learns_policy = hasattr(policy, "score")
+        self.parameters = [p for part in parts for p in part.parameters()]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr) if self.parameters else None
+        self.buffer: list[tuple[Transitions, Tensor]] = []  # transitions and rewards [n, T] of each step
+
+    def collect(self, transitions: Transitions, rewards: Tensor) -> None:
+        self.buffer.append((transitions, rewards))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.buffer) >= self.config.every
+
+    def learn(self, *, lr_scale: float, seed: int) -> PpoLoss | None:
+        """Use up the buffer. Returns the last minibatch's losses, or None when there is nothing to train."""
+        batch = self._batch()
+        self.buffer = []
+        if self.optimizer is None:
+            return None
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * lr_scale
+        generator = torch.Generator().manual_seed(seed)
+        loss: PpoLoss | None = None
+        for _ in range(self.config.epochs):
+            order = torch.randperm(len(batch.returns), generator=generator)
+            for rows in order.chunk(self.config.minibatches):
+                loss = self._update(batch.select(rows.to(batch.returns.device)))
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint: the optimiser, and the buffer as plain mappings of tensors."""
+        buffer = [(pack(transitions), rewards) for transitions, rewards in self.buffer]
+        return {"optimizer": self.optimizer.state_dict() if self.optimizer else None, "buffer": buffer}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if self.optimizer is not None:
+            self.optimizer.load_state_dict(state["optimizer"])
+        self.buffer = [(unpack(packed), rewards) for packed, rewards in state["buffer"]]
+
+    @torch.no_grad()
+    def _batch(self) -> PpoBatch:
+        config = self.config
+        parts, advantages, returns, values = [], [], [], []
+        for transitions, rewards in self.buffer:
+            value = self.critic.value(transitions.observation)
+            advantage, target = gae(
+                rewards, value.view_as(rewards), gamma=config.gamma, lam=config.gae_lambda
+            )
+            parts.append(transitions)
+            advantages.append(advantage.flatten())
+            returns.append(target.flatten())
+            values.append(value)
+        every = concat(parts)
+        advantage = torch.cat(advantages)
+        mean, std = self.world.moments(advantage)
+        return PpoBatch(
+            observation=every.observation,
+            action=every.action,
+            behaviour=every.behaviour,
+            log_prob=every.log_prob,
+            advantage=(advantage - mean) / (std + 1e-8),
+            returns=torch.cat(returns),
+            value=torch.cat(values),
+        )
+
+    def _update(self, rows: PpoBatch) -> PpoLoss:
+        assert self.optimizer is not None
+        loss = ppo_loss(self.policy if self.learns_policy else None, self.critic, rows, self.config)
+        if not torch.isfinite(loss.total):
+            raise TrainingError(
+                f"the agent's loss is not finite (policy {float(loss.policy)}, value {float(loss.value)}); the last good "
+                "checkpoint is kept. A lower ppo.lr or a smaller max_grad_norm usually mends it"
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        self.world.average_gradients(self.parameters)
+        if self.config.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        self.optimizer.step()
+        return loss

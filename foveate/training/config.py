@@ -1,0 +1,58 @@
+"""The trainer's configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from foveate.errors import UsageError
+from foveate.training.lesson import LossConfig
+from foveate.training.ppo import PpoConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a system is trained. Training ends at ``steps`` or ``seconds``, whichever is first; schedules follow the
+    larger share of the two that is done, so a run bounded by time still ends with a small learning rate."""
+
+    steps: int
+    """Updates of the backbone."""
+    seconds: float | None = None
+    """Wall-clock bound over all resumes; None: none. A run bounded by time is not exactly repeatable."""
+    batch_size: int = 128
+    """Scenes per step, over all processes and accumulated parts."""
+    accumulate: int = 1
+    """Parts that a step's batch is split into, to save memory."""
+    num_looks: int = 4
+    """T: looks of every training episode."""
+    lr: float = 3e-3
+    """Peak learning rate of the backbone."""
+    weight_decay: float = 0.01
+    warmup_frac: float = 0.1
+    """Share of the training with a rising learning rate; then cosine to ``final_lr_frac``."""
+    final_lr_frac: float = 0.01
+    max_grad_norm: float | None = 5.0
+    loss: LossConfig = field(default_factory=LossConfig)
+    ppo: PpoConfig = field(default_factory=PpoConfig)
+    agent_warmup_frac: float = 0.0
+    """Share of the training before the agent's first update: early states are not worth learning from."""
+    amp: Literal["off", "bf16", "fp16"] = "off"
+    """Automatic mixed precision of the backbone; policy maths stays fp32."""
+    seed: int = 0
+    eval_every: int = 50
+    """Steps between evaluations of learned and random looks on held-out scenes."""
+    eval_scenes: int = 256
+    log_every: int = 10
+    checkpoint_every_s: float = 60.0
+    """Seconds between checkpoints; one is always written at the end and on Ctrl-C."""
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "accumulate", "num_looks", "eval_every", "log_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.seconds is not None and self.seconds <= 0:
+            raise UsageError(f"seconds is {self.seconds}; it must be positive")
+        if self.batch_size % self.accumulate:
+            raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")
+        if self.amp not in ("off", "bf16", "fp16"):
+            raise UsageError(f"amp is {self.amp!r}; allowed are off, bf16 and fp16")

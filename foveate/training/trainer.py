@@ -1,0 +1,297 @@
+"""One trainer: representation by the task's loss, looking by reinforcement, in one pass over fresh episodes.
+
+A run that was stopped and resumed equals one that was not: everything random is a function of the step, and the rest
+is in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from foveate.config import to_plain
+from foveate.errors import TrainingError, UsageError
+from foveate.noise import Noise
+from foveate.rollout import Episode, Player, rollout
+from foveate.system import System
+from foveate.training.agent import AgentLearner
+from foveate.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from foveate.training.config import TrainConfig
+from foveate.training.feed import ahead
+from foveate.training.interrupt import Interrupt
+from foveate.training.journal import Journal, forget_after
+from foveate.training.lesson import Lesson, lesson, transitions
+from foveate.training.parallel import World, join_world
+from foveate.training.ppo import PpoLoss
+from foveate.training.probe import Probe
+from foveate.training.sources import Batch, Source, training_indices
+
+PREDICTION = frozenset({"prediction"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """How a training ended. ``finished`` is False after Ctrl-C: resume goes on from the checkpoint."""
+
+    finished: bool
+    steps: int
+    seconds: float
+    metrics: list[dict[str, float]]  # the lines of metrics.jsonl
+
+
+class Trainer:
+    """Trains a system in place. See the module's docstring; ``TrainConfig`` says how."""
+
+    def __init__(
+        self,
+        system: System,
+        source: Source,
+        config: TrainConfig,
+        *,
+        held_out: Source | None = None,
+        folder: Path | None = None,
+        device: str | torch.device = "cpu",
+        console: Console | None = None,
+        title: str = "training",
+    ) -> None:
+        self.device = torch.device(device)
+        self.world = join_world(self.device)
+        self.system, self.source, self.config, self.folder = system.to(self.device), source, config, folder
+        if config.batch_size % (self.world.size * config.accumulate):
+            raise UsageError(
+                f"batch_size is {config.batch_size}; it must be a multiple of {self.world.size} processes x "
+                f"{config.accumulate} accumulated parts"
+            )
+        self.parameters = [p for p in system.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.amp == "fp16")
+        self.agent = AgentLearner(system.policy, system.critic, config.ppo, self.world)
+        self.probe = Probe(held_out, config, self.device) if held_out is not None else None
+        self.console, self.title = (console if self.world.is_main else None), title
+        self.step, self.elapsed_s, self.num_broken = 0, 0.0, 0
+        self._times: dict[str, float] = defaultdict(float)
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def run(self, *, resume: bool = False) -> TrainResult:
+        """Train to the end, or to Ctrl-C. With ``resume``, go on from the folder's checkpoint if there is one."""
+        rows = self._resume() if resume else []
+        is_main_folder = self.folder if self.world.is_main else None
+        journal = Journal(is_main_folder, console=self.console, total_steps=self.config.steps, title=self.title)
+        journal.rows[:0] = rows
+        self.system.train()
+        finished, last_save_s = False, time.perf_counter()
+        try:
+            with Interrupt() as interrupt:
+                for batch in ahead(self._batch, range(self.step, self.config.steps)):
+                    start_s = time.perf_counter()
+                    self._step(batch, journal)
+                    self.elapsed_s += time.perf_counter() - start_s
+                    finished = self.world.agree(self.progress >= 1)
+                    asked = self.world.agree(interrupt.asked)
+                    if finished or asked:
+                        break
+                    if time.perf_counter() - last_save_s > self.config.checkpoint_every_s:
+                        self._save()
+                        last_save_s = time.perf_counter()
+                else:
+                    finished = True
+        finally:
+            journal.close()
+        self._save()
+        self.system.train(False)
+        return TrainResult(finished=finished, steps=self.step, seconds=self.elapsed_s, metrics=journal.rows)
+
+    @property
+    def progress(self) -> float:
+        """Share of the training that is done."""
+        by_time = self.elapsed_s / self.config.seconds if self.config.seconds else 0.0
+        return max(self.step / self.config.steps, by_time)
+
+    def lr_scale(self, *, delay: float = 0.0) -> float:
+        """Learning rate now, as a share of its peak: linear warm-up, then cosine."""
+        done = (self.progress - delay) / (1 - delay)
+        warmup, floor = self.config.warmup_frac, self.config.final_lr_frac
+        if done < warmup:
+            return max(done / warmup, 1e-3)
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
+
+    # -- one step --------------------------------------------------------------------------------------------------
+
+    def _batch(self, step: int) -> list[Batch]:
+        """This process's share of a step's scenes, in accumulated parts."""
+        indices, epoch_seed = training_indices(
+            step, batch_size=self.config.batch_size, num_scenes=len(self.source), seed=self.config.seed
+        )
+        parts = np.array_split(self.world.slice(indices), self.config.accumulate)
+        return [self.source.batch(part, epoch_seed) for part in parts if len(part)]
+
+    def _step(self, parts: list[Batch], journal: Journal) -> None:
+        lr_scale = self.lr_scale()
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.lr * lr_scale
+        anneal(self.system.policy, 1.0 if self.progress < self.config.warmup_frac else lr_scale)
+        self.optimizer.zero_grad(set_to_none=True)
+        lessons = [self._learn(part, len(parts)) for part in parts]
+        with self._timed("time/backward_s"):
+            self._update_backbone(lessons)
+        with self._timed("time/agent_s"):
+            agent_loss = self._update_agent()
+        self.step += 1
+        self._report(lessons, agent_loss, lr_scale, journal)
+
+    def _learn(self, part: Batch, num_parts: int) -> Lesson:
+        target = to_device(part.target, self.device)
+        noise = Noise(seed=self.config.seed * 1_000_003 + self.step, scenes=part.indices)
+        with self._timed("time/rollout_s"), self._autocast():
+            episode = play(self.system, part, num_looks=self.config.num_looks, noise=noise)
+            taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
+        if not torch.isfinite(taught.loss):
+            raise TrainingError(
+                f"the loss is {float(taught.loss)} at step {self.step}; the last good checkpoint is kept. A lower lr, "
+                "max_grad_norm or amp='off' usually mends it"
+            )
+        with self._timed("time/backward_s"):
+            self.scaler.scale(taught.loss / num_parts).backward()
+        self.agent.collect(transitions(episode, taught.rewards), taught.rewards)
+        return taught
+
+    def _auxiliary(self, part: Batch, episode: Episode, target: Any) -> Mapping[str, tuple[Tensor, float]]:
+        losses = {}
+        for look in self.system.model.training_looks():
+            readout = getattr(self.system.model, look.readout)
+            if look.size_px is None:
+                prediction = readout(episode.events[0].state)
+            else:
+                whole = np.tile(np.array([0, 0, 1, 1], np.float32), (len(part.scenes), 1, 1))
+                prediction = readout(part.scenes.read(whole, look.size_px).pixels[:, 0])
+            losses[look.name] = (self.system.task.loss(prediction, target), look.weight)
+        return losses
+
+    def _update_backbone(self, lessons: list[Lesson]) -> None:
+        self.scaler.unscale_(self.optimizer)
+        self.world.average_gradients(self.parameters)
+        if self.config.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+
+    def _update_agent(self) -> PpoLoss | None:
+        waiting = self.config.agent_warmup_frac
+        if self.progress < waiting:
+            self.agent.buffer.clear()
+        if not self.agent.is_full:
+            return None
+        return self.agent.learn(lr_scale=self.lr_scale(delay=waiting), seed=self.config.seed * 7919 + self.step)
+
+    def _report(self, lessons: list[Lesson], agent: PpoLoss | None, lr_scale: float, journal: Journal) -> None:
+        config = self.config
+        is_last = self.progress >= 1 or self.step == config.steps
+        if self.step % config.log_every and not is_last and self.step % config.eval_every:
+            return
+        values = {**lesson_metrics(lessons), "train/lr": config.lr * lr_scale, "time/elapsed_s": self.elapsed_s}
+        if agent is not None:
+            names = ("policy", "value", "entropy", "approx_kl", "clip_fraction", "explained_variance")
+            values |= {f"losses/{name}": float(getattr(agent, name)) for name in names}
+        values |= {"train/broken": self.num_broken, **self._times}
+        self._times.clear()
+        if self.probe is not None and (self.step % config.eval_every == 0 or is_last):
+            values |= self.probe(self.system)
+        journal.log(self.step, values)
+        gap = {name: row[name] for row in journal.rows for name in ("eval/metric", "eval/gap") if name in row}
+        facts = f"loss {values['train/loss']:.2f}"
+        if gap:
+            facts += f" · {self.system.task.primary_metric} {gap['eval/metric']:.1%} · learned − random {gap['eval/gap']:+.1%}"
+        journal.show(self.progress, config.steps, facts)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start_s = time.perf_counter()
+        yield
+        self._times[name] += time.perf_counter() - start_s
+
+    def _autocast(self) -> Any:
+        dtype = torch.float16 if self.config.amp == "fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, dtype=dtype, enabled=self.config.amp != "off")
+
+    # -- stop and go on --------------------------------------------------------------------------------------------
+
+    @property
+    def _checkpoint_path(self) -> Path | None:
+        return None if self.folder is None else self.folder / "checkpoint.pt"
+
+    def _save(self) -> None:
+        if self._checkpoint_path is None or not self.world.is_main:
+            return
+        content = {
+            "config": to_plain(self.config),
+            "fingerprint": self.source.fingerprint,
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+            "modules": {name: module.state_dict() for name, module in self.system.modules().items()},
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "agent": self.agent.state(),
+            "random": random_state(),
+        }
+        save_checkpoint(self._checkpoint_path, content)
+
+    def _resume(self) -> list[dict[str, float]]:
+        path = self._checkpoint_path
+        if path is None or not path.exists():
+            return []
+        content = load_checkpoint(path)
+        if content["fingerprint"] != self.source.fingerprint:
+            raise UsageError(f"{path} was trained on other data ({content['fingerprint']}); use another run folder")
+        for name, module in self.system.modules().items():
+            module.load_state_dict(content["modules"][name])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.scaler.load_state_dict(content["scaler"])
+        self.agent.restore(content["agent"])
+        restore_random_state(content["random"])
+        self.step, self.elapsed_s = content["step"], content["elapsed_s"]
+        return forget_after(path.parent, self.step) if self.world.is_main else []
+
+
+def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None) -> Episode:
+    """Full-length episodes with every prediction kept; exploring when there is noise."""
+    player = Player(model=system.model, policy=system.policy, max_looks=num_looks, ask=PREDICTION)
+    return rollout(batch.scenes, player, noise=noise, explore=noise is not None, keep_events=True)
+
+
+def anneal(policy: Any, remaining: float) -> None:
+    """Policies that are not learned have no exploration to anneal."""
+    if hasattr(policy, "anneal"):
+        policy.anneal(remaining)
+
+
+def to_device(target: Any, device: torch.device) -> Any:
+    if isinstance(target, Mapping):
+        return {key: to_device(value, device) for key, value in target.items()}
+    return target.to(device) if hasattr(target, "to") else target
+
+
+def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
+    """Means over the parts of one step."""
+    losses = torch.cat([taught.step_losses for taught in lessons])
+    rewards = torch.cat([taught.rewards for taught in lessons])
+    return {
+        "train/loss": float(torch.stack([taught.loss.detach() for taught in lessons]).mean()),
+        "train/task_loss_first": float(losses[:, 0].mean()),
+        "train/task_loss_last": float(losses[:, -1].mean()),
+        "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].mean()),
+        "train/auxiliary_loss": float(sum(sum(t.auxiliary_losses.values(), start=0.0) for t in lessons)) / len(lessons),
+        "rollout/reward": float(rewards.mean()),
+        "rollout/useless_frac": float((rewards <= 0).float().mean()),
+    }
