@@ -27,3 +27,63 @@ POLICIES.register(
     needs_grid=True,
     summary="a Gaussian whose mean a map network gives (the paper's)",
 )
+
+# Controls. `control` marks what a learned policy has to beat; only those with `needs_relevance` look at the scene.
+POLICIES.register(
+    "random",
+    "foveate.policies.random_looks:Random",
+    config="foveate.policies.random_looks:RandomConfig",
+    learned=False,
+    control=True,
+    summary="uniform over every legal position (control)",
+)
+POLICIES.register(
+    "gaussian_random",
+    "foveate.policies.random_looks:GaussianRandom",
+    config="foveate.policies.random_looks:GaussianRandomConfig",
+    learned=False,
+    control=True,
+    summary="a Gaussian cloud around the centre (control)",
+)
+POLICIES.register(
+    "centre_corners",
+    "foveate.policies.scans:CentreCorners",
+    config="foveate.policies.scans:CentreCornersConfig",
+    learned=False,
+    control=True,
+    summary="the centre, then the corners, then the edges (control)",
+)
+POLICIES.register(
+    "raster",
+    "foveate.policies.scans:Raster",
+    config="foveate.policies.scans:RasterConfig",
+    learned=False,
+    control=True,
+    summary="tiles the scene in reading order (control)",
+)
+POLICIES.register(
+    "coarse_to_fine",
+    "foveate.policies.scans:CoarseToFine",
+    config="foveate.policies.scans:CoarseToFineConfig",
+    learned=False,
+    control=True,
+    summary="the nodes of a quadtree, level by level (control)",
+)
+POLICIES.register(
+    "cam",
+    "foveate.policies.cam:Cam",
+    config="foveate.policies.cam:CamConfig",
+    learned=False,
+    control=True,
+    needs_relevance=True,
+    summary="where class activation is high, by the model's relevance setting (control)",
+)
+POLICIES.register(
+    "cam_gmm",
+    "foveate.policies.cam_gmm:CamGmm",
+    config="foveate.policies.cam_gmm:CamGmmConfig",
+    learned=False,
+    control=True,
+    needs_relevance=True,
+    summary="class activation as a Gaussian mixture, the n-th look at its n-th component (control)",
+)
