@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _with_looks(
 ) -> Image.Image:
     pen = _Pen(shown.size)
     frames = [_grown(box, shown.size) for box in boxes]
-    for start, end in zip(frames, frames[1:], strict=False):
+    for start, end in pairwise(frames):
         if (ends := _between(start, end)) is not None:
             pen.line(ends, INK, width=1.3, halo=3.6)
     for mark in marks:
@@ -111,7 +112,9 @@ def _with_looks(
     for number, (frame, colour) in enumerate(zip(frames, colours, strict=True), start=1):
         where = _free_corner(frame, taken, view.size)
         taken.append(where)
-        view.paste(_badge(str(number), colour), (round(where[0] - BADGE_PX / 2), round(where[1] - BADGE_PX / 2)), _disc())
+        view.paste(
+            _badge(str(number), colour), (round(where[0] - BADGE_PX / 2), round(where[1] - BADGE_PX / 2)), _disc()
+        )
     for mark in marks:
         _draw_label(draw, mark, scale, view.size)
     draw.rectangle((0, 0, view.width - 1, view.height - 1), outline=LINE)
@@ -221,7 +224,7 @@ class _Pen:
     def _dashes(self, box: Sequence[float], ink: tuple[int, ...], width: int, dash_px: float = 6.0) -> None:
         left, top, right, bottom = box
         corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
-        for a, b in zip(corners, corners[1:], strict=False):
+        for a, b in pairwise(corners):
             count = max(round(math.dist(a, b) / (dash_px * SMOOTH)) | 1, 1)  # odd: ends on a dash
             for i in range(0, count, 2):
                 self.draw.line([_on(a, b, i / count), _on(a, b, (i + 1) / count)], fill=ink, width=width)
@@ -273,7 +276,7 @@ def _draw_cell(panel: Image.Image, at: tuple[int, int], crop: Picture, text: str
     for row, line in enumerate(_wrapped(heading, CAPTION_PX, _font(SMALL_PX, bold=True))[:2]):
         draw.text((left, top + row * 18), line, fill=INK, font=_font(SMALL_PX, bold=True))
         bottom = top + (row + 1) * 18 + 2
-    for line in [part for line in rest for part in _wrapped(line, CAPTION_PX, _font(SMALL_PX))][:3]:
+    for line in [part for text in rest for part in _wrapped(text, CAPTION_PX, _font(SMALL_PX))][:3]:
         draw.text((left, bottom), line, fill=SOFT, font=_font(SMALL_PX))
         bottom += 18
 
@@ -333,7 +336,7 @@ def _wrapped(text: str, width: float, font: Any) -> list[str]:
 
 def _cut(line: str, width: float, font: Any) -> str:
     while len(line) > 1 and font.getlength(line) > width:
-        line = line[:-2] + "…" if not line.endswith("…") else line[:-2] + "…"
+        line = line.removesuffix("…")[:-1] + "…"
     return line
 
 
