@@ -197,6 +197,10 @@ class ObservationShape:
     grid: tuple[int, int] | None
     num_steps: int
     """Sets of per-step parts: the family's fixed number of looks, or 1 where all steps share and looks may grow."""
+    zoom: bool = False
+    """Whether looks may have any extent, so that a policy also chooses how closely to look."""
+    has_relevance: bool = False
+    """Whether observations carry a relevance."""
 
 
 class ActiveModel(Protocol):

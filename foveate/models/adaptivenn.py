@@ -22,6 +22,7 @@ from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers, hal
 from foveate.models.fusion import FusionConfig, Reuse, Update
 from foveate.models.heads import PooledHead, StepHeads, StepHeadsConfig
 from foveate.models.preprocess import Preprocess
+from foveate.models.relevance import check_relevance, class_activation
 from foveate.models.vit import Vit, VitConfig
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -71,8 +72,11 @@ class AdaptiveNNConfig:
     """In training the focus ViT alone also classifies the scene shrunk to this (the paper's regulariser)."""
     focus_only_weight: float = 2.0
     """Weight of that loss; 0 switches it off."""
+    relevance: str = "none"
+    """Class activation of the glance by its own head, for policies that need it: "none", "gradcam" or "layercam"."""
 
     def __post_init__(self) -> None:
+        check_relevance(self.relevance)
         if not 0 < self.head_blocks < self.glance_depth:
             raise UsageError(
                 f"head_blocks is {self.head_blocks}; it must be 1 to {self.glance_depth - 1} (glance_depth - 1)"
@@ -103,6 +107,7 @@ class AdaptiveNNState(Rowwise):
     coverage: Tensor  # [n, m] float32
     num_looks: Tensor  # [n] int64
     sizes_px: Tensor  # [n, 2] int64
+    relevance: Tensor | None  # [n, m] float32, of the glance
 
 
 class AdaptiveNN(nn.Module):
@@ -161,7 +166,11 @@ class AdaptiveNN(nn.Module):
         """What a policy or critic must know to be built for this model."""
         c = self.config
         return ObservationShape(
-            feature_dim=c.embed_dim, summary_dim=c.embed_dim, grid=self.glance.config.grid, num_steps=c.max_looks
+            feature_dim=c.embed_dim,
+            summary_dim=c.embed_dim,
+            grid=self.glance.config.grid,
+            num_steps=c.max_looks,
+            has_relevance=c.relevance != "none",
         )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
@@ -173,12 +182,14 @@ class AdaptiveNN(nn.Module):
         state_map = self.glance.tokens(self.preprocess(glance)[:, 0])
         sizes = torch.as_tensor(sizes_px, device=state_map.device)
         candidates = self._candidates(sizes)
+        num_looks = torch.zeros(len(state_map), dtype=torch.int64, device=state_map.device)
         return AdaptiveNNState(
             map=state_map,
             candidates=candidates,
             coverage=candidates.new_zeros(candidates.shape[:2]),
-            num_looks=torch.zeros(len(state_map), dtype=torch.int64, device=state_map.device),
+            num_looks=num_looks,
             sizes_px=sizes,
+            relevance=class_activation(lambda cells: self.heads(cells, num_looks), state_map, self.config.relevance),
         )
 
     def update(self, state: AdaptiveNNState, glimpses: Any, look: Look) -> AdaptiveNNState:
@@ -200,6 +211,7 @@ class AdaptiveNN(nn.Module):
             coverage=state.coverage + covered.sum(1),
             num_looks=num_looks,
             sizes_px=state.sizes_px,
+            relevance=state.relevance,
         )
 
     def observe(self, state: AdaptiveNNState) -> Observation:
@@ -213,6 +225,7 @@ class AdaptiveNN(nn.Module):
             summary=features.mean(1),
             num_looks=state.num_looks,
             sizes_px=state.sizes_px,
+            relevance=state.relevance,
             grid=self.glance.config.grid,
         )
 
@@ -247,6 +260,8 @@ class AdaptiveNN(nn.Module):
             "look/update": self.write.macs(),
             "predict/head": self.heads.macs(rows * cols),
         }
+        if self.config.relevance != "none":
+            parts["open/relevance"] = self.heads.macs(rows * cols) + self.heads.backward_macs(rows * cols)
         total = {
             kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")
         }

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from foveate.core import Look, Observation, ObservationShape, Price, Rowwise, TrainingLook
+from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
 from foveate.models.backbones import BACKBONES
 from foveate.models.counted import counted_macs
 from foveate.models.preprocess import Preprocess
 from foveate.models.readouts import READOUTS
+from foveate.models.relevance import check_relevance, class_activation
 from foveate.models.splat import splat, token_centers
 
 
@@ -59,6 +61,16 @@ class GlanceFocusConfig:
     auxiliary_weight: float = 1.0
     max_looks: int | None = None
     """None: any number of looks."""
+    relevance: str = "none"
+    """Class activation of the glance by the auxiliary head, for policies that need it: "none", "gradcam", "layercam"."""
+
+    def __post_init__(self) -> None:
+        check_relevance(self.relevance)
+        if self.relevance != "none" and self.auxiliary == "none":
+            raise UsageError(
+                f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that the class activation "
+                "could be computed from; set auxiliary to 'cells' or 'pooled'"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +83,7 @@ class GlanceFocusState(Rowwise):
     coverage: Tensor  # [n, m]
     num_looks: Tensor  # [n] int64
     sizes_px: Tensor  # [n, 2] int64
+    relevance: Tensor | None  # [n, m], of the glance
 
 
 class GlanceFocus(nn.Module):
@@ -119,6 +132,7 @@ class GlanceFocus(nn.Module):
             summary_dim=self.config.state_dim + self.readout.summary_dim,
             grid=self.config.state_grid,
             num_steps=1,
+            has_relevance=self.config.relevance != "none",
         )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
@@ -135,13 +149,15 @@ class GlanceFocus(nn.Module):
             points = grid_centers(tuple(tokens.shape[-2:]), tokens).expand(n, -1, -1)
             memory = self.readout.write(memory, self.glance_answer(normed.flatten(1, 2)), points)
         candidates = self._candidates(sizes)
+        state_map = cells.flatten(2).transpose(1, 2)
         return GlanceFocusState(
-            map=cells.flatten(2).transpose(1, 2),
+            map=state_map,
             memory=memory,
             candidates=candidates,
             coverage=candidates.new_zeros(candidates.shape[:2]),
             num_looks=torch.zeros(n, dtype=torch.int64, device=device),
             sizes_px=sizes,
+            relevance=class_activation(self.auxiliary, state_map, self.config.relevance),
         )
 
     def update(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
@@ -163,6 +179,7 @@ class GlanceFocus(nn.Module):
             coverage=state.coverage + covered.sum(1),
             num_looks=state.num_looks + valid.sum(1),
             sizes_px=state.sizes_px,
+            relevance=state.relevance,
         )
 
     def observe(self, state: GlanceFocusState) -> Observation:
@@ -175,6 +192,7 @@ class GlanceFocus(nn.Module):
             summary=summary.detach().float(),
             num_looks=state.num_looks,
             sizes_px=state.sizes_px,
+            relevance=state.relevance,
             grid=self.config.state_grid,
         )
 
@@ -211,6 +229,9 @@ class GlanceFocus(nn.Module):
         if config.answer_from_glance:
             into = glance_tokens * self.glance_net.dim * self.focus_net.dim
             parts["open/readout"] = into + self.readout.macs(glance_tokens)["write"]
+        if config.relevance != "none":  # forward, and backward to its input
+            cells = config.state_grid[0] * config.state_grid[1]
+            parts["open/relevance"] = 2 * counted_macs(self.auxiliary, (1, cells, config.state_dim))
         total = {kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")}
         return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
 

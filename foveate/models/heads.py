@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.layers.blocks import NORM_EPS
-from foveate.layers.macs import block_macs, linear_macs
+from foveate.layers.macs import attention_macs, block_macs, linear_macs
 from foveate.models.vit import Block, init_linear
 
 
@@ -89,3 +89,7 @@ class StepHeads(nn.Module):
         c = self.config
         blocks = c.num_blocks * block_macs(tokens, c.dim, int(c.dim * c.mlp_ratio))
         return blocks + linear_macs(1, c.dim, c.num_outputs)
+
+    def backward_macs(self, tokens: int) -> int:
+        """Multiply-adds per row of the gradient towards the tokens: every product once more, attention's twice."""
+        return self.macs(tokens) + self.config.num_blocks * attention_macs(tokens, self.config.dim)
