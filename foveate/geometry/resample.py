@@ -9,6 +9,7 @@ Shape letters: n scenes, k looks, b boxes, C bands, H x W scene, h x w glimpse.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -173,9 +174,18 @@ def _blend(images: Array, owner: NDArray[np.int64], down: _Taps, across: _Taps) 
     is_integer = xp.isdtype(images.dtype, "integral")
     like = {"dtype": xp.float32 if is_integer else images.dtype, "device": device(images)}
     window = _windows(images, owner, down.start, across.start, (down.window_px, across.window_px))
-    middle = xp.asarray(down.weights, **like)[:, None] @ xp.astype(window, like["dtype"], copy=False)
-    out = middle @ xp.asarray(across.weights.swapaxes(1, 2), **like)[:, None]
+    with _full_precision(images):
+        middle = xp.asarray(down.weights, **like)[:, None] @ xp.astype(window, like["dtype"], copy=False)
+        out = middle @ xp.asarray(across.weights.swapaxes(1, 2), **like)[:, None]
     return xp.astype(xp.round(out), images.dtype) if is_integer else out
+
+
+def _full_precision(images: Array) -> AbstractContextManager[Any]:
+    """A read inside a network's autocast region would otherwise lose pixels to half precision."""
+    xp = array_namespace(images)
+    if not hasattr(xp, "autocast"):
+        return nullcontext()
+    return xp.autocast(device_type=images.device.type, enabled=False)
 
 
 def _blend_in_cache(images: NDArray[Any], owner: NDArray[np.int64], strips: list[_Taps], across: _Taps) -> NDArray[Any]:

@@ -152,6 +152,15 @@ def test_crops_of_float_tensors_are_differentiable() -> None:
     assert torch.autograd.gradcheck(lambda x: crop_resize(x, boxes, (4, 4)), (images,), atol=1e-4)
 
 
+def test_autocast_does_not_touch_pixels() -> None:
+    images, box = torch.rand(2, 1, 30, 30), np.tile(np.array([0.0, 0.0, 30.0, 30.0]), (2, 1, 1))
+    expected = crop_resize(images, box, (7, 7))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = crop_resize(images, box, (7, 7))
+    assert ours.dtype == torch.float32
+    assert torch.equal(ours, expected)
+
+
 @pytest.mark.parametrize("kind", ["u1", "f4"])
 def test_a_glimpse_does_not_depend_on_the_rest_of_the_batch(kind: str) -> None:
     rng = np.random.default_rng(3)
