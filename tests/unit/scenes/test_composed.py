@@ -156,6 +156,19 @@ def test_places_are_spread_evenly() -> None:
     assert abs(counts / counts.mean() - 1).max() < 0.25  # 250 a bin: three standard deviations are 0.19
 
 
+def test_required_classes_come_first_in_every_scene() -> None:
+    composed = ComposedSet(ComposedConfig(required=("7", "3")))
+    _, targets = composed.batch(np.arange(300), 0)
+    labels = targets["labels"]
+    assert (labels[:, :2] == [7, 3]).all()
+    assert (np.sort(labels, 1)[:, 1:] != np.sort(labels, 1)[:, :-1])[labels.min(1) >= 0].all()
+    assert set(np.bincount(labels[labels >= 0], minlength=10)[[7, 3]]) == {300}
+    others = labels[:, 2:][labels[:, 2:] >= 0]
+    assert set(others) == set(range(10)) - {7, 3}
+    with pytest.raises(UsageError, match="required class 'x' is not among"):
+        ComposedSet(ComposedConfig(required=("x",))).batch(np.array([0]), 0)
+
+
 def test_held_out_digits_are_only_in_test_scenes() -> None:
     train, test = ComposedSet(ComposedConfig()).cutouts, ComposedSet(ComposedConfig(), split="test").cutouts
     assert len(train.labels) + len(test.labels) == 1797
@@ -196,6 +209,7 @@ def test_keys_of_an_epoch() -> None:
         ({"none_frac": 2}, "share between 0 and 1"),
         ({"num_objects": (90, 90)}, "too much for free placement"),
         ({"placement": "lattice", "num_objects": (65, 65)}, "lattice of 8 x 8 cells"),
+        ({"required": ("3",), "num_objects": (0, 5)}, "required names 1 classes"),
         ({"canvas_px": (20, 224)}, "too much for free placement"),
     ],
 )
