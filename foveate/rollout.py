@@ -1,4 +1,4 @@
-"""THE LOOP. Training, evaluation, calibration, the command line and the exported runtime all run this one, without torch.
+"""THE LOOP. Training, evaluation, calibration, the command line and the exported runtime all run it, without torch.
 
 A row that is done leaves the batch at once, so that stopping early really saves work.
 """
@@ -12,7 +12,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import ActiveModel, Critic, Look, Observation, Policy, Prediction, Rows, Scenes, Step, Task, as_numpy, concat, take
+from foveate.core import (
+    ActiveModel,
+    Critic,
+    Look,
+    Observation,
+    Policy,
+    Prediction,
+    Rows,
+    Scenes,
+    Step,
+    Task,
+    as_numpy,
+    concat,
+    take,
+)
 from foveate.cost import Ledger
 from foveate.errors import DataError, IncompatibleError
 from foveate.geometry.viewpoint import WHOLE_SCENE
@@ -36,6 +50,9 @@ class Limits(Protocol):
 
     def remaining(self, spent: Mapping[str, Any]) -> Any: ...
 
+    def check(self, opening: Mapping[str, Any]) -> None:
+        """Raises BudgetError for a cap below what the opening and its answer take."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -45,6 +62,7 @@ class Event:
     state: Any
     observation: Observation
     step: Step
+    spent: Mapping[str, Any]  # [m] per unit: what the row has spent up to this decision
     prediction: Prediction  # of all m rows if something asked for it, else of the leaving rows, else None
     has_all_predictions: bool
     stopped: Flags  # [m] sure enough
@@ -89,23 +107,31 @@ class Player:
 def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger) -> Iterator[Event]:
     """Play one episode per scene, yielding every step; ``explore`` draws looks with the noise instead of their mode."""
     model, rows = player.model, np.arange(len(scenes))
-    state = _open(scenes, model, ledger)
+    state, is_opening = _open(scenes, model, ledger), True
     while len(rows):
         with ledger.timed("observe"):
             observation = _observe(model, state, player, ledger, rows)
-        step, prediction = _facts(player, state, observation, noise, ledger, rows)
-        outcome = _outcome(player, scenes, step, observation, ledger, rows)
-        leaving = outcome["stopped"] | outcome["truncated"] | outcome["deferred"]
+        if is_opening and player.limits is not None:
+            player.limits.check(_opening_cost(player, observation, ledger, rows))
+        is_opening = False
+        at_end = _at_end(player, observation)
+        step, prediction = _facts(player, state, observation, at_end, noise, ledger, rows)
+        stopped, truncated = _outcome(player, scenes, step, observation, at_end, ledger, rows)
+        spent, leaving = ledger.spent(rows), stopped | truncated
         has_all_predictions = prediction is not None
         if not has_all_predictions and leaving.any():
             prediction = _predict(model, take(state, np.flatnonzero(leaving)), ledger, rows[leaving])
+        answers = take(prediction, np.flatnonzero(truncated if has_all_predictions else truncated[leaving]))
+        deferred = _deferred(player, observation, step, truncated, answers, noise, ledger, rows)
         stay = np.flatnonzero(~leaving)
         event = Event(
-            rows=rows, state=state, observation=observation, step=step, prediction=prediction,
-            has_all_predictions=has_all_predictions, look=None, **outcome,
+            rows=rows, state=state, observation=observation, step=step, spent=spent, prediction=prediction,
+            has_all_predictions=has_all_predictions, look=None, stopped=stopped, truncated=truncated & ~deferred,
+            deferred=deferred,
         )  # fmt: skip
         if len(stay) < len(rows):
-            rows, scenes, state, observation = rows[stay], scenes.select(stay), take(state, stay), take(observation, stay)
+            rows, scenes = rows[stay], scenes.select(stay)
+            state, observation = take(state, stay), take(observation, stay)
         if len(rows):
             look = _look(player.policy, observation, noise if explore else None, ledger, rows)
             state = _update(scenes, model, state, look, ledger, rows)
@@ -134,61 +160,126 @@ def _observe(model: ActiveModel, state: Any, player: Player, ledger: Ledger, row
     return replace(observation, remaining=player.limits.remaining(ledger.spent(rows)).astype(np.float32))
 
 
+def _at_end(player: Player, observation: Observation) -> Flags:
+    """Rows ``[m]`` that may not look again, whatever anyone thinks of them: the looks of one more step would pass the
+    horizon, or no candidate is left."""
+    most_looks = _most_looks(player.policy, observation)
+    return (as_numpy(observation.num_looks) + most_looks > player.horizon) | (most_looks == 0)
+
+
+def _most_looks(policy: Policy, observation: Observation) -> NDArray[np.int64]:
+    """Valid looks ``[m]`` that one step can take at most: there are no more of them than candidates."""
+    return np.minimum(policy.noise_shape[0], as_numpy(observation.mask).sum(axis=1)).astype(np.int64)
+
+
 def _facts(
-    player: Player, state: Any, observation: Observation, noise: Noise, ledger: Ledger, rows: Rows
+    player: Player, state: Any, observation: Observation, at_end: Flags, noise: Noise, ledger: Ledger, rows: Rows
 ) -> tuple[Step, Prediction]:
-    """What the rules need to know, and nothing else: a head or a critic that nobody asks does not run."""
-    needs, num_looks = player.needs, as_numpy(observation.num_looks)
-    value = prediction = certainty = None
+    """What the stop rule needs to know, and nothing else: a head or a critic that nobody asks does not run.
+
+    Rows at their end leave anyway, so nothing is asked of them for the sake of stopping."""
+    stop_needs = player.stop.needs if player.stop is not None and not at_end.all() else frozenset[str]()
+    needs = player.ask | stop_needs
+    prediction = _predict(player.model, state, ledger, rows) if needs & {"certainty", "prediction"} else None
+    value = None
     if "value" in needs:
-        assert player.critic is not None  # checked by compatibility, before the first glimpse
-        with ledger.timed("agent"):
-            value = as_numpy(player.critic.value(observation))
-        ledger.charge_macs("value", rows, player.critic.macs(observation))
-    if needs & {"certainty", "prediction"}:
-        prediction = _predict(player.model, state, ledger, rows)
+        asked = np.ones(len(rows), bool) if "value" in player.ask else ~at_end
+        value = _fill_values(player, observation, np.full(len(rows), np.nan, np.float32), asked, ledger, rows)
+    return _step(needs, player, observation, value, prediction, noise, rows), prediction
+
+
+def _step(
+    needs: frozenset[str],
+    player: Player,
+    observation: Observation,
+    value: Any,
+    prediction: Any,
+    noise: Noise,
+    rows: Rows,
+) -> Step:
+    num_looks, certainty = as_numpy(observation.num_looks), None
     if "certainty" in needs:
-        assert player.task is not None
+        assert player.task is not None  # checked by compatibility, before the first glimpse
         certainty = {name: as_numpy(sure) for name, sure in player.task.certainty(prediction).items()}
-    step = Step(
+    return Step(
         num_looks=num_looks,
         value=value,
         certainty=certainty,
         noise=noise.step(rows, num_looks) if "noise" in needs else None,
         scene_noise=noise.scene(rows) if "scene_noise" in needs else None,
     )
-    return step, prediction
+
+
+def _fill_values(
+    player: Player, observation: Observation, value: NDArray[np.float32], asked: Flags, ledger: Ledger, rows: Rows
+) -> NDArray[np.float32]:
+    """``value`` ``[m]`` with the critic's opinion of the asked rows where it is not known (NaN) yet."""
+    missing = np.flatnonzero(asked & np.isnan(value))
+    if len(missing) == 0:
+        return value
+    assert player.critic is not None  # checked by compatibility, before the first glimpse
+    seen = observation if len(missing) == len(rows) else take(observation, missing)
+    with ledger.timed("agent"):
+        opinion = as_numpy(player.critic.value(seen))
+    ledger.charge_macs("value", rows[missing], player.critic.macs(seen))
+    filled = value.copy()
+    filled[missing] = opinion
+    return filled
 
 
 def _outcome(
-    player: Player, scenes: Scenes, step: Step, observation: Observation, ledger: Ledger, rows: Rows
-) -> dict[str, Flags]:
+    player: Player, scenes: Scenes, step: Step, observation: Observation, at_end: Flags, ledger: Ledger, rows: Rows
+) -> tuple[Flags, Flags]:
     """Stopping is decided on the state before the next look, so a row that leaves pays for no policy call."""
-    stopped = player.stop(step) if player.stop is not None else np.zeros(len(rows), bool)
-    truncated = (step.num_looks >= player.horizon) | ~as_numpy(observation.mask).any(axis=1)
+    stopped, truncated = np.zeros(len(rows), bool), at_end
+    if player.stop is not None and not at_end.all():
+        stopped = np.asarray(player.stop(step)) & ~at_end
     if player.limits is not None:
-        truncated |= player.limits.reached(ledger.spent(rows), _next_cost(player, scenes, observation))
-    truncated &= ~stopped
-    deferred = truncated & player.defer(step) if player.defer is not None else np.zeros(len(rows), bool)
-    return {"stopped": stopped, "truncated": truncated & ~deferred, "deferred": deferred}
+        truncated = truncated | player.limits.reached(ledger.spent(rows), _next_cost(player, scenes, observation))
+    return stopped, truncated & ~stopped
+
+
+def _deferred(
+    player: Player, observation: Observation, known: Step, truncated: Flags, answers: Any, noise: Noise, ledger: Ledger,
+    rows: Rows,
+) -> Flags:  # fmt: skip
+    """Rows ``[m]`` among the truncated that are not settled; ``answers`` are the predictions of the truncated ones."""
+    deferred, who = np.zeros(len(rows), bool), np.flatnonzero(truncated)
+    if player.defer is None or len(who) == 0:
+        return deferred
+    seen, needs = take(observation, who), player.defer.needs
+    value = None
+    if "value" in needs:
+        value = np.full(len(who), np.nan, np.float32) if known.value is None else known.value[who]
+        value = _fill_values(player, seen, value, np.ones(len(who), bool), ledger, rows[who])
+    deferred[who] = player.defer(_step(needs, player, seen, value, answers, noise, rows[who]))
+    return deferred
 
 
 def _next_cost(player: Player, scenes: Scenes, observation: Observation) -> Mapping[str, Any]:
     """The most that one more step can cost a row, with the facts at its end and the prediction on leaving."""
-    price, k = player.model.price(), player.policy.noise_shape[0]
+    price, k = player.model.price(), _most_looks(player.policy, observation).astype(np.float64)
     height, width = player.model.glimpse_size_px(1)
     macs = player.policy.macs(observation) + k * price.look_macs + price.predict_macs
     if player.critic is not None and "value" in player.needs:
-        macs += player.critic.macs(observation)
-    each = np.ones(len(scenes))
+        macs = macs + player.critic.macs(observation)
     return {
-        "looks": k * each,
-        "macs": macs * each,
-        "px": k * height * width * each,
+        "looks": k,
+        "macs": macs,
+        "px": k * height * width,
         "pct_px": 100 * k * height * width / scenes.sizes_px.prod(axis=1),
-        "bytes": k * scenes.max_read_bytes().astype(np.float64),
-        "tiles": k * each,
+        "bytes": k * scenes.max_read_bytes(),
+        "tiles": k,
     }
+
+
+def _opening_cost(player: Player, observation: Observation, ledger: Ledger, rows: Rows) -> Mapping[str, Any]:
+    """What the opening, the facts after it and its answer take, per unit: below this no limit can be kept."""
+    spent = dict(ledger.spent(rows))
+    spent["macs"] = spent["macs"] + player.model.price().predict_macs
+    if player.critic is not None and "value" in player.needs:
+        spent["macs"] = spent["macs"] + player.critic.macs(observation)
+    return spent
 
 
 def _predict(model: ActiveModel, state: Any, ledger: Ledger, rows: Rows) -> Prediction:
@@ -203,6 +294,11 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     drawn = noise.policy(rows, num_looks, policy.noise_shape) if noise is not None else None
     with ledger.timed("agent"):
         look = policy.look(observation, drawn)
+    if not as_numpy(look.valid).any(axis=1).all():
+        raise IncompatibleError(
+            f"the policy {type(policy).__name__} gave no valid look for a scene that has candidates left, and would "
+            "never end; a policy must give at least one wherever the observation's mask has a candidate"
+        )
     ledger.charge_macs("policy", rows, policy.macs(observation))
     return look
 
@@ -214,8 +310,9 @@ def _update(scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: 
     ledger.charge_read(rows, glimpses, valid=valid, size_px=size_px)
     with ledger.timed("update"):
         state = model.update(state, glimpses.pixels, look)
-    ledger.looks[rows] += valid.sum(axis=1)
-    ledger.charge_macs("look", rows, model.price().look_macs * valid.shape[1])
+    num_valid = valid.sum(axis=1)
+    ledger.looks[rows] += num_valid
+    ledger.charge_macs("look", rows, model.price().look_macs * num_valid)
     return state
 
 
@@ -284,8 +381,49 @@ def _assemble(n: int, exits: list[Any], looks: list[Any], events: list[Event], l
 
 
 def check_compatible(scenes: Scenes, player: Player) -> None:
-    """Facts are checked once, before the first glimpse."""
-    needs = player.needs
+    """Facts are checked once, before the first glimpse: no part is asked for its name or class.
+
+    Policies and critics state ``needs_grid`` and ``needs_relevance`` as class attributes (False when absent).
+    Raises DataError for an empty batch and IncompatibleError, which says the remedy, for parts that do not fit.
+    """
+    if len(scenes) == 0:
+        raise DataError("the scene batch is empty; there is nothing to look at")
+    _check_pixels(scenes, player.model)
+    for part in (player.policy, player.critic):
+        _check_observed(part, player.model)
+    _check_rules(player)
+
+
+def _check_pixels(scenes: Scenes, model: ActiveModel) -> None:
+    if scenes.num_bands != model.num_bands:
+        raise IncompatibleError(
+            f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or build "
+            f"the model with num_bands={scenes.num_bands}"
+        )
+    given, wanted = tuple(map(float, scenes.value_range)), tuple(map(float, model.value_range))
+    if given != wanted:
+        raise IncompatibleError(
+            f"the scenes' values range over {given}, the model's preprocessing expects {wanted}: convert the scenes, "
+            f"state their value_range, or build the model with value_range={given}"
+        )
+
+
+def _check_observed(part: Any, model: ActiveModel) -> None:
+    shape = model.observation_shape
+    if getattr(part, "needs_grid", False) and shape.grid is None:
+        raise IncompatibleError(
+            f"{type(part).__name__} needs candidates on a regular grid, which {type(model).__name__} does not offer: "
+            "choose a policy or critic for any candidates, such as spatial or spatial_value"
+        )
+    if getattr(part, "needs_relevance", False) and not shape.has_relevance:
+        raise IncompatibleError(
+            f"{type(part).__name__} needs a relevance, which this {type(model).__name__} does not offer: build the "
+            "model with relevance='gradcam' or 'layercam' if its family has that setting, or choose another policy"
+        )
+
+
+def _check_rules(player: Player) -> None:
+    needs, k = player.needs, player.policy.noise_shape[0]
     if "value" in needs and player.critic is None:
         raise IncompatibleError(
             "the stop rule asks for the state's value, but this model has no critic; "
@@ -293,7 +431,10 @@ def check_compatible(scenes: Scenes, player: Player) -> None:
         )
     if "certainty" in needs and player.task is None:
         raise IncompatibleError("the stop rule asks for certainty, which the task defines: pass task=")
-    if len(scenes) == 0:
-        raise DataError("the scene batch is empty; there is nothing to look at")
     if player.stop is None and player.limits is None and player.horizon == np.iinfo(np.int64).max:
         raise IncompatibleError("this family may look without end: give a stop rule, a limit or max_looks")
+    if 0 < player.horizon < k:
+        raise IncompatibleError(
+            f"the policy takes {k} looks at once, but at most {player.horizon} are allowed: raise max_looks to {k} or "
+            "more, or build the policy with fewer looks per step"
+        )

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array
 from numpy.typing import NDArray
+from PIL import Image
 
 Array = Any
 
 CACHE_VALUES = 1 << 17  # float32 values worked on at a time: half a MiB, well inside a core's second-level cache
+PILLOW_PX = 1 << 18  # scene pixels under one glimpse from which Pillow's fixed-point resize is the faster
 STRIP_PX = 32  # scene rows per strip of the first pass: short enough that its weight matrix has few zeros
 
 
@@ -135,10 +137,25 @@ def _crop_group(images: Array, owner: NDArray[np.int64], rows: _Axis, cols: _Axi
     if rows.is_whole[0] and cols.is_whole[0]:
         size_px = (rows.num_out, cols.num_out)
         return _windows(images, owner, rows.low.astype(np.int64), cols.low.astype(np.int64), size_px)
+    is_antialiased = rows.support[0] >= rows.scale[0] and cols.support[0] >= cols.scale[0]
+    if is_numpy_array(images) and images.dtype == np.uint8 and height * width >= PILLOW_PX and is_antialiased:
+        return _shrink(images, owner, rows, cols)
     across = _taps(cols, slice(0, cols.num_out), width)
     if not is_numpy_array(images):
         return _blend(images, owner, _taps(rows, slice(0, rows.num_out), height), across)
     return _blend_in_cache(images, owner, list(_strips(rows, height)), across)
+
+
+def _shrink(images: NDArray[np.uint8], owner: NDArray[np.int64], rows: _Axis, cols: _Axis) -> NDArray[np.uint8]:
+    """Large windows of bytes, by Pillow: the same filter in fixed point, several times faster than matrix products."""
+    out = np.empty((len(owner), images.shape[1], rows.num_out, cols.num_out), np.uint8)
+    high = [np.minimum(axis.low + axis.scale * axis.num_out, axis.num_in) for axis in (rows, cols)]
+    boxes = np.stack([cols.low, rows.low, high[1], high[0]], axis=1).tolist()
+    size = (cols.num_out, rows.num_out)
+    for i, (scene, box) in enumerate(zip(owner.tolist(), boxes, strict=True)):
+        for band, plane in enumerate(images[scene]):
+            out[i, band] = Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=tuple(box))
+    return out
 
 
 def _strips(rows: _Axis, height: int) -> Iterator[_Taps]:

@@ -1,0 +1,1 @@
+"""Measuring: traces for calibration, executed runs, sweeps over budgets, and the report."""

@@ -1,0 +1,115 @@
+"""One setting, executed: rows that stop leave the batch, and what is reported is what was spent and measured."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foveate.core import Stopper, as_numpy
+from foveate.evaluation.record import batches, device_of, to_device
+from foveate.noise import Noise
+from foveate.rollout import Limits, Player, rollout
+from foveate.system import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """Means over scenes, and the per-scene numbers they come from."""
+
+    metrics: Mapping[str, float]
+    primary: float
+    mean_looks: float
+    mean_macs: float
+    mean_sensed_px: float
+    seconds_per_scene: float
+    """Median over batches of the measured episode time, per scene; the first batch is not counted if there are more."""
+    num_looks: NDArray[np.int64]  # [N]
+    correct: NDArray[np.float64]  # [N] primary metric
+    outcomes: Mapping[str, float]  # share of stopped, truncated, deferred
+
+
+@torch.inference_mode()
+def evaluate(
+    system: System,
+    source: Any,
+    *,
+    num_scenes: int,
+    max_looks: int | None,
+    stop: Stopper | None = None,
+    limits: Limits | None = None,
+    policy: Any | None = None,
+    batch_size: int = 64,
+    explore: bool = False,
+) -> RunResult:
+    """Play every scene once under one policy and one stop rule. ``explore`` for policies whose looks are draws."""
+    system.train(False)
+    chosen = policy if policy is not None else system.policy
+    player = Player(
+        model=system.model, policy=chosen, critic=system.critic, task=system.task,
+        stop=stop, limits=limits, max_looks=max_looks,
+    )  # fmt: skip
+    episodes, metrics, seconds = [], [], []
+    for batch in batches(source, num_scenes, batch_size):
+        start_s = time.perf_counter()
+        episode = rollout(batch.scenes, player, noise=Noise(seed=1, scenes=batch.indices), explore=explore)
+        _wait(device_of(system))
+        seconds.append((time.perf_counter() - start_s) / len(batch.scenes))
+        scores = system.task.metrics(episode.prediction, to_device(batch.target, device_of(system)))
+        metrics.append({name: as_numpy(value) for name, value in scores.items()})
+        episodes.append(episode)
+    every = {name: np.concatenate([m[name] for m in metrics]).astype(np.float64) for name in metrics[0]}
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(episode, name) for episode in episodes])
+
+    def ledger_mean(name: str) -> float:
+        return float(np.concatenate([getattr(episode.ledger, name) for episode in episodes]).mean())
+
+    return RunResult(
+        metrics={name: float(values.mean()) for name, values in every.items()},
+        primary=float(every[system.task.primary_metric].mean()),
+        mean_looks=float(joined("num_looks").mean()),
+        mean_macs=ledger_mean("macs"),
+        mean_sensed_px=ledger_mean("sensed_px"),
+        seconds_per_scene=float(np.median(seconds[1:] or seconds)),
+        num_looks=joined("num_looks"),
+        correct=every[system.task.primary_metric],
+        outcomes={name: float(joined(name).mean()) for name in ("stopped", "truncated", "deferred")},
+    )
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+@torch.inference_mode()
+def accuracy_by_looks(
+    system: System,
+    source: Any,
+    *,
+    num_scenes: int,
+    max_looks: int,
+    policy: Any | None = None,
+    explore: bool = False,
+    batch_size: int = 128,
+) -> list[float]:
+    """Primary metric after 0..``max_looks`` looks of one policy, with the system's own reader, in one pass."""
+    system.train(False)
+    player = Player(
+        model=system.model, policy=policy or system.policy, max_looks=max_looks, ask=frozenset({"prediction"})
+    )
+    rows = []
+    for batch in batches(source, num_scenes, batch_size):
+        target = to_device(batch.target, device_of(system))
+        noise = Noise(seed=1, scenes=batch.indices)
+        episode = rollout(batch.scenes, player, noise=noise, explore=explore, keep_events=True)
+        metrics = [system.task.metrics(event.prediction, target) for event in episode.events]
+        rows.append(np.stack([as_numpy(metric[system.task.primary_metric]) for metric in metrics], axis=1))
+    return [float(score) for score in np.concatenate(rows).mean(axis=0)]
