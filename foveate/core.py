@@ -1,7 +1,7 @@
 """The contract: what scenes, models, policies, critics, stop rules and tasks are, and what passes between them.
 
 Words. A **scene** is one picture of any size and number of bands; a **scene batch** holds many. A **look** is a read
-after the opening; the **opening** is ``"glance"`` (the whole scene, shrunk) or ``"free"`` (nothing: every read is a look).
+after the opening; the **opening** is ``"glance"`` (the whole scene, shrunk) or ``"free"`` (nothing: all is looks).
 A row that was sure enough **stopped**; one that hit a hard limit was **truncated**; one that is not settled and should
 be scanned exhaustively is **deferred**. These three are never merged.
 
@@ -59,6 +59,25 @@ def concat(parts: Sequence[Any]) -> Any:
     if isinstance(first, Mapping):
         return {key: concat([part[key] for part in parts]) for key in first}
     return array_namespace(first).concat(list(parts), axis=0)
+
+
+def put(value: Any, rows: NDArray[np.int64], part: Any) -> Any:
+    """``value`` with the given rows (integer indices, each once) replaced by ``part``; a new object, differentiable."""
+    if value is None or len(rows) == 0:
+        return value
+    source = np.arange(_num_rows(value))
+    source[rows] = len(source) + np.arange(len(rows))
+    return take(concat([value, part]), source)
+
+
+def _num_rows(value: Any) -> int:
+    """Rows of anything that :func:`take` takes."""
+    if isinstance(value, Rowwise):
+        parts = (getattr(value, f.name) for f in fields(value) if f.name not in value.shared)  # type: ignore[arg-type]
+        return _num_rows(next(part for part in parts if part is not None))
+    if isinstance(value, Mapping):
+        return _num_rows(next(iter(value.values())))
+    return len(value)
 
 
 def as_numpy(value: Any) -> NDArray[Any]:
@@ -129,18 +148,23 @@ class Scenes(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Observation(Rowwise):
-    """All that a policy or a critic sees: candidates of where to look next, and a summary."""
+    """All that a policy or a critic sees: candidates of where to look next, and a summary.
+
+    m is one number for the whole life of a model: a family whose candidates come and go (a frontier) pads them to its
+    capacity and says by ``mask`` which exist. So what a call costs does not depend on who shares the batch, and shapes
+    are static for export. A row without any candidate is truncated.
+    """
 
     shared = ("grid",)
 
-    candidates: Array  # [n, m, 4] float32 viewpoints that a look at this candidate would read (centres inside the scene)
+    candidates: Array  # [n, m, 4] float32 viewpoints that a look at this candidate would read, inside the scene
     features: Array  # [n, m, c] float32
     mask: Array  # [n, m] bool, True where the candidate exists
     coverage: Array  # [n, m] float32, how many past looks covered the candidate's centre
     summary: Array  # [n, d] float32
     num_looks: Array  # [n] int64, looks so far
     sizes_px: Array  # [n, 2] int64 (height, width) of the scenes
-    relevance: Array | None = None  # [n, m] float32 >= 0: saliency, attention or class-activation, if the family has one
+    relevance: Array | None = None  # [n, m] float32 >= 0: saliency, attention, class activation, if any
     remaining: Array | None = None  # [n] float32 in [0, 1], share of the hard limit that is left; None without a limit
     grid: tuple[int, int] | None = None  # (rows, cols) when the candidates are a regular grid, row-major
 
@@ -151,9 +175,9 @@ class Look(Rowwise):
 
     action: Mapping[str, Array]  # raw, policy-defined, each [n, k, ...]: before any clamp
     viewpoints: Array  # [n, k, 4] float32, inside the scene
-    valid: Array  # [n, k] bool; budgets count valid looks
-    log_prob: Array | None = None  # [n] joint log-probability of the raw action; None for policies that are not learned
-    behaviour: Mapping[str, Array] | None = None  # each [n, ...]: the parameters (sigma, temperature) it was drawn under
+    valid: Array  # [n, k] bool; budgets count valid looks: at least one, at most as many as candidates exist
+    log_prob: Array | None = None  # [n] joint log-probability of the raw action; None: not learned, or the mode
+    behaviour: Mapping[str, Array] | None = None  # each [n, ...]: what it was drawn under (sigma, temperature)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,10 +241,12 @@ class ActiveModel(Protocol):
         different steps may share a read)."""
 
     def open(self, glance: Array | None, sizes_px: Array) -> Any:
-        """A state per row: of the glance ``[n, 1, C, h, w]``, or empty (None) for a free opening; ``sizes_px`` is [n, 2]."""
+        """A state per row: of the glance ``[n, 1, C, h, w]``, or None for a free opening; ``sizes_px`` is [n, 2]."""
 
     def update(self, state: Any, glimpses: Array, look: Look) -> Any:
-        """Fuse glimpses ``[n, k, C, h, w]`` read at ``look.viewpoints``; ``num_looks`` grows by the valid looks."""
+        """Fuse glimpses ``[n, k, C, h, w]`` read at ``look.viewpoints``; ``num_looks`` grows by the valid looks.
+
+        A look that is not valid leaves no trace: its pixels are zeros, and whatever else it holds is not read."""
 
     def observe(self, state: Any) -> Observation: ...
 
@@ -230,7 +256,11 @@ class ActiveModel(Protocol):
 
 
 class Policy(Protocol):
-    """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise."""
+    """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise.
+
+    Facts, False when absent: class attributes ``needs_grid`` (candidates on a regular grid) and ``needs_relevance``,
+    checked before the first glimpse, of critics too.
+    """
 
     noise_shape: tuple[int, int]  # (k, dims) of uniform (0, 1) numbers used per row and step
 
@@ -273,7 +303,7 @@ class Step(Rowwise):
 
 
 class StopRule(Protocol):
-    """``signal(step) -> [n]``: the appetite for more. A row goes on while its signal is above the threshold of its step."""
+    """``signal(step) -> [n]``: the appetite for more. A row goes on while it is above the threshold of its step."""
 
     needs: frozenset[str]  # subset of {"value", "certainty", "noise", "scene_noise"}
     shared_threshold: bool  # one threshold for all steps, instead of one per step
@@ -293,7 +323,7 @@ class Task(Protocol):
         """``[n]``, larger is better; the reward of a look is the increase of this."""
 
     def certainty(self, prediction: Prediction) -> Mapping[str, Array]:
-        """``confidence``, ``entropy`` (negated) and ``margin``, each ``[n]``, larger is surer; never sees the target."""
+        """``confidence``, ``entropy`` (negated), ``margin``, each ``[n]``, larger is surer; never sees the target."""
 
     def metrics(self, prediction: Prediction, target: Any) -> Mapping[str, Array]:
         """Per-scene metrics, each ``[n]``, whose mean over scenes is reported."""

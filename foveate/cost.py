@@ -30,10 +30,10 @@ class Ledger:
         self.part_calls: dict[str, int] = defaultdict(int)
         self.seconds: dict[str, float] = defaultdict(float)
 
-    def charge_macs(self, part: str, rows: Any, macs_each: int) -> None:
-        """Every given row pays for one execution of a part."""
+    def charge_macs(self, part: str, rows: Any, macs_each: int | Counts) -> None:
+        """Every given row pays for one execution of a part: all the same, or ``[m]``."""
         self.macs[rows] += macs_each
-        self.part_macs[part] += macs_each * len(rows)
+        self.part_macs[part] += int(np.broadcast_to(macs_each, len(rows)).sum())
         self.part_calls[part] += len(rows)
 
     def charge_read(self, rows: Any, glimpses: Glimpses, *, valid: Any, size_px: tuple[int, int]) -> None:
@@ -56,9 +56,12 @@ class Ledger:
 
     @contextmanager
     def timed(self, kind: str) -> Iterator[None]:
+        """Adds the wall-clock time of the block to ``seconds[kind]``, also when it raises."""
         start_s = time.perf_counter()
-        yield
-        self.seconds[kind] += time.perf_counter() - start_s
+        try:
+            yield
+        finally:
+            self.seconds[kind] += time.perf_counter() - start_s
 
     def totals(self) -> dict[str, float]:
         """Means over rows, for reports."""

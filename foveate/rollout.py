@@ -397,8 +397,8 @@ def check_compatible(scenes: Scenes, player: Player) -> None:
 def _check_pixels(scenes: Scenes, model: ActiveModel) -> None:
     if scenes.num_bands != model.num_bands:
         raise IncompatibleError(
-            f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or build "
-            f"the model with num_bands={scenes.num_bands}"
+            f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or "
+            f"build the model with num_bands={scenes.num_bands}"
         )
     given, wanted = tuple(map(float, scenes.value_range)), tuple(map(float, model.value_range))
     if given != wanted:

@@ -32,6 +32,8 @@ class MapValueConfig:
 class MapValue(nn.Module):
     """V(s_t), in float32."""
 
+    needs_grid = True
+
     def __init__(self, config: MapValueConfig) -> None:
         super().__init__()
         self.config = config

@@ -51,6 +51,7 @@ class Gaussian(nn.Module):
     """Learned mean, scheduled ``sigma`` (an attribute that the trainer sets). All arithmetic in float32."""
 
     noise_shape = (1, 2)
+    needs_grid = True
 
     def __init__(self, config: GaussianConfig) -> None:
         super().__init__()
