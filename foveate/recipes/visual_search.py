@@ -28,7 +28,7 @@ def visual_search(
 ) -> Recipe:
     """Glance 42 px, fixations of 28 px, T = 5; an answer counts within 7 px."""
     scenes = ComposedConfig(
-        canvas_px=(CANVAS_PX, CANVAS_PX), required=targets, num_objects=(6, 10), placement=placement
+        canvas_px=(CANVAS_PX, CANVAS_PX), required=targets, num_objects=(6, 10), placement=placement, variants=6
     )
     model = {
         "num_outputs": len(targets),

@@ -40,6 +40,8 @@ class ComposedConfig:
     """A name that :func:`~foveate.scenes.cutouts.load_cutouts` knows."""
     classes: tuple[str, ...] | None = None
     """Classes or categories that may appear as objects; None: all."""
+    variants: int = 0
+    """Slightly warped copies of every training picture, so that few writers stand for many. Test scenes have none."""
     required: tuple[str, ...] = ()
     """Classes that every scene holds, as its first objects, in this order: what a search asks for."""
     num_objects: tuple[int, int] = (6, 10)
@@ -119,6 +121,8 @@ class ComposedSet:
         """The objects' cut-outs: this split's pictures of the configured classes."""
         every = load_cutouts(self.config.cutouts).split(self.split)
         chosen = every if self.config.classes is None else every.only(self.config.classes)
+        if self.config.variants and self.split == "train":
+            chosen = chosen.varied(self.config.variants)
         if self.config.distinct and self.config.max_objects > len(chosen.class_names):
             raise UsageError(
                 f"{self.config.max_objects} objects of different classes need as many classes; there are "

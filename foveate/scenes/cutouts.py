@@ -61,6 +61,28 @@ class CutoutSet:
         unwanted = {found for name in classes for found in self._classes_called(name)}
         return self.only([name for i, name in enumerate(self.class_names) if i not in unwanted])
 
+    def varied(self, copies: int, *, turn_deg: float = 14, resize: float = 0.14, shear: float = 0.18) -> CutoutSet:
+        """This set and ``copies`` slightly turned, resized and sheared versions of every picture, by up to the given
+        amounts; the same ones every time."""
+        random = np.random.default_rng(0)
+        is_plain = bool((self.images[..., :3] == self.images[0, 0, 0, :3]).all())
+        moving = self.images[..., 3] if is_plain else self.images  # one colour everywhere: only the mask moves
+        images = [moving]
+        for _ in range(copies):
+            turn, size, slant = (random.uniform(-1, 1, len(self.images)) for _ in range(3))
+            warps = zip(np.deg2rad(turn_deg) * turn, 1 + resize * size, shear * slant, strict=True)
+            images.append(np.stack([_warped(one, *warp) for one, warp in zip(moving, warps, strict=True)]))
+        many, every = (copies + 1,), np.concatenate(images)
+        if is_plain:
+            ground = np.broadcast_to(self.images[0, 0, 0, :3], (*every.shape, 3))
+            every = np.concatenate([ground, every[..., None]], axis=-1)
+        return replace(
+            self,
+            images=every,
+            labels=np.tile(self.labels, many),
+            held_out=np.tile(self.held_out, many),
+        )
+
     def at_size(self, size_px: int) -> NDArray[np.uint8]:
         """``[m, 4, size, size]`` uint8, premultiplied: paste as ``picture * (255 - alpha) / 255 + colour``."""
         alpha = self.images[..., 3:]
@@ -130,6 +152,19 @@ def _smooth(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
     ink = np.clip((np.asarray(large) - 0.2) / 0.55, 0, 1)
     ink = ink * ink * (3 - 2 * ink)
     return np.pad(np.rint(255 * ink).astype(np.uint8), margin_px)
+
+
+def _warped(image: NDArray[np.uint8], turn: float, size: float, slant: float) -> NDArray[np.uint8]:
+    """A picture ``[h, w]`` or ``[h, w, 4]`` turned by radians, resized and sheared about its middle; what leaves the square is lost."""
+    height, width = image.shape[:2]
+    back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ [[1, slant], [0, 1]] / size
+    middle = np.array([width / 2, height / 2])
+    shift = middle - back @ middle
+    matrix = (*back[0], shift[0], *back[1], shift[1])
+    warped = Image.fromarray(image).transform(
+        (width, height), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR
+    )
+    return np.asarray(warped)
 
 
 @cache
