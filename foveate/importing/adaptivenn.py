@@ -18,9 +18,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from foveate.errors import ModelFolderError
-from foveate.layers.map_net import MapNet, MapNetConfig
-from foveate.models.adaptivenn import AdaptiveNN
+from foveate.config import to_plain
+from foveate.errors import ModelFolderError, UsageError
 from foveate.importing.adaptivenn_keys import (
     NEVER_USED,
     OFFSETS,
@@ -31,6 +30,9 @@ from foveate.importing.adaptivenn_keys import (
     paper_offsets,
     their_keys,
 )
+from foveate.layers.map_net import MapNet, MapNetConfig
+from foveate.models.adaptivenn import AdaptiveNN
+from foveate.system import PartSpec, System, SystemSpec, build
 
 Weights = dict[str, Tensor]
 
@@ -74,6 +76,26 @@ def import_checkpoint(path: str | Path) -> ImportedAdaptiveNN:
         "settings": {name: value for name, value in settings.items() if _is_plain(value)},
     }
     return ImportedAdaptiveNN(configs=configs, model=model, policy=policy, critic=critic, provenance=provenance)
+
+
+def to_system(imported: ImportedAdaptiveNN, *, class_names: Iterable[str] | None = None) -> System:
+    """A classifier with the imported weights, ready to save; classes are called by their numbers if not named."""
+    model, agent = imported.configs.model, dict(imported.configs.agent)
+    names = [str(i) for i in range(model.num_outputs)] if class_names is None else list(class_names)
+    if len(names) != model.num_outputs:
+        raise UsageError(
+            f"{len(names)} class names were given; this checkpoint tells {model.num_outputs} classes apart"
+        )
+    spec = SystemSpec(
+        model=PartSpec(name="adaptivenn_deit_small", config=to_plain(model)),
+        policy=PartSpec(name="gaussian", config=agent),
+        critic=PartSpec(name="map_value", config=agent),
+        task=PartSpec(name="classification", config={"class_names": names}),
+    )
+    system = build(spec)
+    for name, module in system.modules().items():
+        module.load_state_dict(getattr(imported, name), strict=True)
+    return system.train(False)
 
 
 def convert(weights: Mapping[str, Tensor], configs: PaperConfigs) -> tuple[Weights, Weights, Weights]:

@@ -1,6 +1,7 @@
 """The paper's checkpoints: read completely or refused by name, and never run."""
 
 import argparse
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from foveate.cli.main import main
 from foveate.critics.map_value import MapValue, MapValueConfig
 from foveate.errors import ModelFolderError
-from foveate.models.adaptivenn import AdaptiveNN, AdaptiveNNConfig
-from foveate.importing.adaptivenn import import_checkpoint
+from foveate.importing.adaptivenn import import_checkpoint, to_system
 from foveate.importing.adaptivenn_keys import NEVER_USED, agent_modules, model_modules, paper_offsets, their_keys
+from foveate.model_folder import load_system
+from foveate.models.adaptivenn import AdaptiveNN, AdaptiveNNConfig
 from foveate.policies.gaussian import Gaussian, GaussianConfig
 
 CONFIG = AdaptiveNNConfig(
@@ -166,3 +169,51 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"model": {"conv.weight": torch.zeros(1)}}, tmp_path / "other.pth")
     with pytest.raises(ModelFolderError, match="not an AdaptiveNN checkpoint"):
         import_checkpoint(tmp_path / "other.pth")
+
+
+def test_the_command_makes_a_model_folder_that_answers_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _saved(tmp_path / "c.pth", _their_weights())
+    (tmp_path / "names.txt").write_text("ant\nbee\ncat\ndog\nelk\n\n", encoding="utf-8")
+    line = ["import", "adaptivenn", str(file), "--out", str(tmp_path / "m"), "--labels", str(tmp_path / "names.txt")]
+    assert main([*line, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["provenance"]["num_never_used"] == 2 * 16 + 5 * 16 + 5
+    saved = load_system(tmp_path / "m")
+    assert saved.manifest.labels == ("ant", "bee", "cat", "dog", "elk")
+    assert saved.manifest.provenance["sha256"] == import_checkpoint(file).provenance["sha256"]
+    direct, glance = to_system(import_checkpoint(file)), torch.rand(2, 1, 3, 32, 32) * 255
+    with torch.no_grad():
+        answers = [
+            (system.model.predict(state), system.critic.value(system.model.observe(state)))
+            for system in (saved.system, direct)
+            if (state := system.model.open(glance, [[64, 64]] * 2)) is not None and system.critic is not None
+        ]
+    for loaded, expected in zip(*answers, strict=True):
+        assert torch.equal(loaded, expected)
+    assert main(line) == 0
+    assert "left out: 117 numbers" in capsys.readouterr().out
+
+
+def test_a_refused_import_leaves_what_was_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = _their_weights()
+    good = _saved(tmp_path / "good.pth", weights)
+    bad = _saved(tmp_path / "bad.pth", {**weights, "surprise": torch.zeros(1)})
+    out = str(tmp_path / "m")
+    assert main(["import", "adaptivenn", str(good), "--out", out]) == 0
+    assert main(["import", "adaptivenn", str(bad), "--out", out]) == 1
+    assert "unknown: surprise" in capsys.readouterr().err
+    assert load_system(out).manifest.provenance["file"] == "good.pth"
+    assert main(["import", "adaptivenn", str(bad), "--out", str(tmp_path / "other")]) == 1
+    assert not (tmp_path / "other").exists()
+
+
+def test_wrong_questions_are_answered_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, names = str(_saved(tmp_path / "c.pth", _their_weights())), tmp_path / "names.txt"
+    assert main(["import", "adaptiven", file, "--out", str(tmp_path / "m")]) == 2
+    assert "Did you mean 'adaptivenn'" in capsys.readouterr().err
+    for text, message in ((b"ant\nbee", "2 class names were given"), (b"a\na", "must differ"), (b"\xff", "UTF-8")):
+        names.write_bytes(text)
+        assert main(["import", "adaptivenn", file, "--out", str(tmp_path / "m"), "--labels", str(names)]) != 0
+        assert message in capsys.readouterr().err
