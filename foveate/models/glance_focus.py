@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, ObservationShape, Price, Rowwise, TrainingLook
+from foveate.core import Look, Observation, ObservationShape, Price, Rowwise, TrainingLook, as_numpy, put
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
 from foveate.models.backbones import BACKBONES
@@ -144,7 +145,7 @@ class GlanceFocus(nn.Module):
         cells = nn.functional.adaptive_avg_pool2d(self.glance_in(normed).permute(0, 3, 1, 2), self.config.state_grid)
         n, device = len(tokens), tokens.device
         sizes = torch.as_tensor(sizes_px, device=device)
-        memory = self.readout.start(n, tokens)
+        memory = self.readout.start(n, tokens.float())  # running sums, in float32 under autocast too
         if self.config.answer_from_glance:
             points = grid_centers(tuple(tokens.shape[-2:]), tokens).expand(n, -1, -1)
             memory = self.readout.write(memory, self.glance_answer(normed.flatten(1, 2)), points)
@@ -161,26 +162,36 @@ class GlanceFocus(nn.Module):
         )
 
     def update(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
+        if not look.valid.all():
+            return self._update_ragged(state, glimpses, look)
         viewpoints = torch.as_tensor(look.viewpoints, device=state.map.device).float()
-        valid = torch.as_tensor(look.valid, device=state.map.device)
-        n, k = valid.shape
+        n, k = viewpoints.shape[:2]
         tokens = self.focus_net(self.preprocess(glimpses).flatten(0, 1)).permute(0, 2, 3, 1)
         grid = tuple(tokens.shape[1:3])
         tokens = self.focus_norm(tokens).reshape(n, -1, self.focus_net.dim)
-        tokens = tokens * valid.repeat_interleave(tokens.shape[1] // k, dim=1)[..., None]
         points = token_centers(viewpoints.flatten(0, 1), grid).reshape(n, -1, 2)
-        cells_per_token = self._cells_per_token(viewpoints[:, 0], grid)
-        written = splat(self.focus_in(tokens) * cells_per_token[:, None, None], points, self.config.state_grid)
-        covered = contains(viewpoints, state.candidates[..., :2]) & valid[..., None]
+        cells_per_token = self._cells_per_token(viewpoints, grid).repeat_interleave(grid[0] * grid[1], dim=1)
+        written = splat(self.focus_in(tokens) * cells_per_token[..., None], points, self.config.state_grid)
+        covered = contains(viewpoints, state.candidates[..., :2])
         return GlanceFocusState(
             map=state.map + written,
             memory=self.readout.write(state.memory, tokens, points),
             candidates=state.candidates,
             coverage=state.coverage + covered.sum(1),
-            num_looks=state.num_looks + valid.sum(1),
+            num_looks=state.num_looks + k,
             sizes_px=state.sizes_px,
             relevance=state.relevance,
         )
+
+    def _update_ragged(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
+        """Some looks are not valid: one after the other, each for the rows that have it: the rest costs nothing."""
+        valid = as_numpy(look.valid)
+        for i in range(valid.shape[1]):
+            rows = np.flatnonzero(valid[:, i])
+            if len(rows):
+                one = Look(action={}, viewpoints=look.viewpoints[rows, i : i + 1], valid=look.valid[rows, i : i + 1])
+                state = put(state, rows, self.update(state.select(rows), glimpses[rows, i : i + 1], one))
+        return state
 
     def observe(self, state: GlanceFocusState) -> Observation:
         summary = torch.cat([state.map.mean(1), self.readout.summary(state.memory)], dim=1)
@@ -243,8 +254,9 @@ class GlanceFocus(nn.Module):
         return clamp_inside(torch.cat([centers.expand(shape), half[:, None].expand(shape)], dim=-1))
 
     def _cells_per_token(self, viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
-        """How many state cells one token covers: makes what a fixation writes independent of the token's density."""
-        cells = viewpoints[:, 2] * viewpoints[:, 3] * (self.config.state_grid[0] * self.config.state_grid[1])
+        """How many state cells one token of each viewpoint ``[n, k, 4]`` covers, ``[n, k]``: makes what a fixation
+        writes independent of its tokens' density."""
+        cells = viewpoints[..., 2] * viewpoints[..., 3] * (self.config.state_grid[0] * self.config.state_grid[1])
         return (cells / (grid[0] * grid[1])).clamp(max=1.0)
 
 

@@ -39,5 +39,5 @@ def splat(values: Tensor, points: Tensor, grid: tuple[int, int]) -> Tensor:
     taps, weights = bilinear_taps(points, grid)
     n, _, channels = values.shape
     spread = (values[:, :, None, :] * weights[..., None]).reshape(n, -1, channels)
-    canvas = values.new_zeros(n, grid[0] * grid[1], channels)
+    canvas = spread.new_zeros(n, grid[0] * grid[1], channels)  # float32 weights may have widened the values
     return canvas.scatter_add(1, taps.reshape(n, -1, 1).expand(-1, -1, channels), spread)

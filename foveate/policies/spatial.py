@@ -1,19 +1,18 @@
 """Our default policy: a categorical over the candidates, times a small offset.
 
-Equivariant (one small net scores every candidate alike) and multi-modal, so it learns in seconds what a Gaussian head on
-a flattened map learns in hours, if at all. Works on any set of candidates: a state map, a frontier, elastic queries.
-k looks are drawn without replacement by successive masking. Policy maths is fp32.
+Equivariant (one small net scores every candidate alike) and multi-modal, so it learns in seconds what a Gaussian head
+on a flattened map learns in hours, if at all. Works on any set of candidates: a state map, a frontier, elastic queries.
+k looks are drawn without replacement by successive masking. All arithmetic is float32, also under autocast.
 
 Shape letters: n rows, m candidates, c features, k looks.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -32,8 +31,8 @@ class SpatialConfig:
     num_looks_per_step: int = 1
     """k."""
     offset: float = 0.5
-    """How far the offset reaches from a candidate's centre, in half spacings of a regular grid or, without a grid, in
-    half extents; 0 looks at candidate centres only."""
+    """How far the offset reaches from a candidate's centre, in spacings of a regular grid or, without a grid, in the
+    candidate's own extents; 0 looks at candidate centres only."""
     offset_sigma: float = 0.2
     """Standard deviation of the offset while exploring, in the same unit as its range after division by ``offset``."""
 
@@ -55,24 +54,28 @@ class Spatial(nn.Module):
 
     def logits_and_offsets(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """Masked logits ``[n, m]`` (this is the heatmap) and mean offsets ``[n, m, 2]`` in (-1, 1)."""
-        seen = observation.coverage[..., None].clamp(max=3.0)
-        hidden = nn.functional.gelu(self.inner(torch.cat([self.norm(observation.features), seen], dim=-1)))
+        with torch.autocast(observation.features.device.type, enabled=False):
+            return self._logits_and_offsets(observation)
+
+    def _logits_and_offsets(self, observation: Observation) -> tuple[Tensor, Tensor]:
+        seen = observation.coverage[..., None].float().clamp(max=3.0)
+        hidden = nn.functional.gelu(self.inner(torch.cat([self.norm(observation.features.float()), seen], dim=-1)))
         out = self.outer(hidden)
         logits = out[..., 0] - self.revisit_penalty * seen[..., 0]
         if observation.relevance is not None:
-            logits = logits + self.relevance_gain * torch.log(observation.relevance.clamp(min=1e-6))
+            logits = logits + self.relevance_gain * torch.log(observation.relevance.float().clamp(min=1e-6))
         return logits.masked_fill(~observation.mask, -math.inf), torch.tanh(out[..., 1:])
 
     @torch.no_grad()
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
-        logits, offsets = self.logits_and_offsets(observation)
-        logits = logits / self.temperature
+        """The k most probable candidates, or k drawn with noise ``[n, k, 3]``; fewer where fewer exist."""
+        heat, offsets = self.logits_and_offsets(observation)
+        heat = logits = heat / self.temperature
         device, k = logits.device, self.config.num_looks_per_step
-        uniform = None if noise is None else torch.as_tensor(noise, device=device).float()
+        uniform = None if noise is None else torch.as_tensor(noise, device=device).double()
         chosen, raw, valid = [], [], []
         for i in range(min(k, logits.shape[1])):
             valid.append(torch.isfinite(logits).any(1))
-            logits = torch.where(valid[-1][:, None], logits, torch.zeros_like(logits))
             index = logits.argmax(1) if uniform is None else _inverse_cdf(logits, uniform[:, i, 0])
             mean = offsets[torch.arange(len(index), device=device), index]
             if uniform is not None:
@@ -91,7 +94,7 @@ class Spatial(nn.Module):
             action=action,
             viewpoints=self._viewpoints(observation, action),
             valid=is_valid,
-            log_prob=self.score(observation, action, behaviour).log_prob if uniform is not None else None,
+            log_prob=_log_prob(heat, offsets, action, behaviour["sigma"]) if uniform is not None else None,
             behaviour=behaviour,
         )
 
@@ -99,24 +102,14 @@ class Spatial(nn.Module):
         """The categorical explores by its own entropy and the offsets by a fixed sigma: nothing to anneal."""
 
     def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
+        """Joint log-probability of the valid looks of raw actions ``{"candidate": [n, k], "offset": [n, k, 2], "valid":
+        [n, k]}``, and the entropy of the first choice (the offsets' is constant)."""
         logits, offsets = self.logits_and_offsets(observation)
         logits = logits / behaviour["temperature"][:, None]
-        sigma = behaviour["sigma"][:, None]
-        candidate, raw = action["candidate"], action["offset"]
-        log_prob = logits.new_zeros(len(logits))
-        entropy = _entropy(logits)
-        for i in range(candidate.shape[1]):
-            index = candidate[:, i]
-            log_choice = torch.log_softmax(logits, 1).gather(1, index[:, None])[:, 0]
-            mean = offsets[torch.arange(len(index), device=logits.device), index]
-            z = (raw[:, i] - mean) / sigma
-            log_offset = (-0.5 * z.square() - sigma.log() - 0.5 * math.log(2 * math.pi)).sum(1)
-            log_prob = log_prob + torch.where(action["valid"][:, i], log_choice + log_offset, 0.0)
-            if i + 1 < candidate.shape[1]:
-                logits = logits.scatter(1, index[:, None], -math.inf)
-        return Score(log_prob=log_prob, entropy=entropy)
+        return Score(log_prob=_log_prob(logits, offsets, action, behaviour["sigma"]), entropy=_entropy(logits))
 
     def macs(self, observation: Observation) -> int:
+        """Multiply-adds of one call, per row."""
         per_candidate = (self.config.feature_dim + 1) * self.config.hidden_dim + 3 * self.config.hidden_dim
         return int(observation.features.shape[1]) * per_candidate
 
@@ -132,16 +125,33 @@ class Spatial(nn.Module):
         return viewpoints
 
 
+def _log_prob(logits: Tensor, offsets: Tensor, action: Mapping[str, Tensor], sigma: Tensor) -> Tensor:
+    """Joint log-probability ``[n]`` of the valid looks, in their order, each without those before it."""
+    candidate, raw, total = action["candidate"], action["offset"].detach(), logits.new_zeros(len(logits))
+    rows, sigma = torch.arange(len(logits), device=logits.device), sigma[:, None]
+    for i in range(candidate.shape[1]):
+        index, valid = candidate[:, i], action["valid"][:, i]
+        # A row of nothing but -inf would have a gradient of NaN, even where its result is not used.
+        logits = torch.where(valid[:, None], logits, 0.0)
+        log_choice = torch.log_softmax(logits, 1)[rows, index]
+        z = (raw[:, i] - offsets[rows, index]) / sigma
+        log_offset = (-0.5 * z.square() - sigma.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+        total = total + torch.where(valid, log_choice + log_offset, 0.0)
+        if i + 1 < candidate.shape[1]:
+            logits = logits.scatter(1, index[:, None], -math.inf)
+    return total
+
+
 def _inverse_cdf(logits: Tensor, uniform: Tensor) -> Tensor:
     """Categorical draw ``[n]`` by inverse CDF of uniform ``[n]``; a masked candidate can never be drawn."""
-    cumulative = torch.softmax(logits, 1).double().cumsum(1)
-    index = torch.searchsorted(cumulative, (uniform.double() * cumulative[:, -1])[:, None].contiguous())
-    last = torch.isfinite(logits).int().mul(torch.arange(logits.shape[1], device=logits.device)).argmax(1)
+    cumulative = torch.softmax(logits.double(), 1).nan_to_num(0.0).cumsum(1)  # a row without candidates is all NaN
+    index = torch.searchsorted(cumulative, (uniform * cumulative[:, -1])[:, None].contiguous())
+    last = torch.isfinite(logits).long().mul(torch.arange(logits.shape[1], device=logits.device)).argmax(1)
     return torch.minimum(index[:, 0], last)
 
 
 def _gaussian(uniform: Tensor) -> Tensor:
-    return torch.special.ndtri(uniform.double()).float()
+    return torch.special.ndtri(uniform).float()  # float64: as float32 a number next to 1 would be 1, and infinite
 
 
 def _entropy(logits: Tensor) -> Tensor:
