@@ -27,9 +27,9 @@ import torch
 from torch import Tensor, nn
 
 from foveate.critics.map_value import MapValue, MapValueConfig
-from foveate.models.adaptivenn import AdaptiveNN
 from foveate.importing.adaptivenn import convert
 from foveate.importing.adaptivenn_parity import Outputs, plain_configs, replay, seeded_images, seeded_weights
+from foveate.models.adaptivenn import AdaptiveNN
 from foveate.policies.gaussian import Gaussian, GaussianConfig
 
 GOLDEN_DIR = Path(__file__).parents[1] / "tests" / "golden" / "adaptivenn"

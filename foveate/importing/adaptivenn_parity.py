@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foveate.core import Critic, Policy
-from foveate.models.adaptivenn import AdaptiveNN
 from foveate.importing.adaptivenn_keys import OFFSETS, PaperConfigs, configs_of, paper_offsets
+from foveate.models.adaptivenn import AdaptiveNN
 from foveate.models.adaptivenn_pixels import paper_crops, paper_glance
 from foveate.models.seeded import seeded_parameter, seeded_uniform
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from foveate.critics.map_value import MapValue, MapValueConfig
-from foveate.models.adaptivenn import AdaptiveNN
 from foveate.importing.adaptivenn import convert
 from foveate.importing.adaptivenn_keys import NEVER_USED
 from foveate.importing.adaptivenn_parity import plain_configs, replay, seeded_images, seeded_weights
+from foveate.models.adaptivenn import AdaptiveNN
 from foveate.policies.gaussian import Gaussian, GaussianConfig
 
 GOLDEN_DIR = Path(__file__).parent / "adaptivenn"
