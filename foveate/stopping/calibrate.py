@@ -10,7 +10,7 @@ shows, for rules that work) and how it compares with scipy's differential evolut
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,21 +120,21 @@ def full_accuracy(traces: Traces, rule: StopRule, unit: str = "looks", *, num_bu
 
 def nested_positions(problem: Problem, budgets: NDArray[np.float64]) -> Positions:
     """Positions ``[K, C]``, element by element non-decreasing, for increasing budgets ``[K]``."""
-    path = nested_path(problem, NUM_PRICES)
+    at_budget = _spender(problem, nested_path(problem, NUM_PRICES))
+    if len(problem.ladder) == 1:  # one threshold has one path: there is nothing to choose
+        return np.stack([*map(at_budget, budgets.tolist())])
     found = np.stack([*[problem.nobody] * (len(budgets) + 1), problem.everybody])
 
     def settle(k: int, start: Positions, below: int, above: int, sweeps: int) -> None:
         room = Room(low=found[below], high=found[above], budget=float(budgets[k - 1]))
-        if len(problem.ladder) > 1:
-            start = improve(problem, start, room, sweeps=sweeps)
-        found[k] = problem.meet(start, room.high, room.budget)
+        found[k] = problem.meet(improve(problem, start, room, sweeps=sweeps), room.high, room.budget)
 
     def divide(below: int, above: int) -> None:
         if above - below < 2:
             return
         k = (below + above) // 2
         low, high, budget = found[below], found[above], float(budgets[k - 1])
-        start = problem.at_budget(path, budget).clip(low, high)
+        start = at_budget(budget).clip(low, high)
         start = problem.meet(low, start, budget) if problem.cost(start) > budget else problem.meet(start, high, budget)
         settle(k, start, below, above, _SWEEPS)
         divide(below, k)
@@ -146,12 +146,28 @@ def nested_positions(problem: Problem, budgets: NDArray[np.float64]) -> Position
     return found[1:-1]
 
 
+def expand(traces: Traces, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Thresholds per depth ``[T]`` as :class:`foveate.core.Stopper` indexes them, by number of looks. [1] stays [1]."""
+    return np.repeat(thresholds, np.diff(traces.looks)) if len(thresholds) == traces.max_depth else thresholds
+
+
 def _averaged(problem: Problem, halves: Iterable[Problem], budgets: NDArray[np.float64]) -> Positions:
     """Positions ``[K, C]`` averaged over problems of fewer scenes; an average of nested paths is nested."""
     shares = [nested_positions(half, budgets) / half.everybody for half in halves]
     mean = np.rint(np.mean(shares, axis=0) * problem.everybody).astype(np.int64)
     path = np.concatenate([problem.nobody[None], mean, problem.everybody[None]])
-    return np.stack([problem.at_budget(path, float(budget)) for budget in budgets])
+    return np.stack([*map(_spender(problem, path), budgets.tolist())])
+
+
+def _spender(problem: Problem, path: Positions) -> Callable[[float], Positions]:
+    """The function from a budget to the vector ``[C]`` that spends it, on a nested path from nobody to everybody."""
+    costs = [problem.cost(positions) for positions in path]
+
+    def at_budget(budget: float) -> Positions:
+        last = max(int(np.searchsorted(costs, budget * (1 + ROUNDING), side="right")) - 1, 0)
+        return path[-1] if last == len(path) - 1 else problem.meet(path[last], path[last + 1], budget)
+
+    return at_budget
 
 
 def _halves(num_scenes: int, resamples: int) -> Iterator[NDArray[np.int64]]:
@@ -163,9 +179,8 @@ def _halves(num_scenes: int, resamples: int) -> Iterator[NDArray[np.int64]]:
 def _point(
     traces: Traces, signal: Matrix, cost: Matrix, *, budget: float, thresholds: NDArray[np.float64]
 ) -> BudgetPoint:
-    """What thresholds per depth give when they are executed by number of looks, which is what is reported."""
-    if len(thresholds) == traces.max_depth:
-        thresholds = np.repeat(thresholds, np.diff(traces.looks))
+    """What thresholds per depth give when they are executed: that is what is reported."""
+    thresholds = expand(traces, thresholds)
     outcome = traces.outcome(traces.exits(signal, thresholds), cost)
     return BudgetPoint(
         budget=budget,

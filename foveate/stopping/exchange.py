@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from foveate.stopping.problem import ROUNDING, Positions, Problem
 
 _SLACK = 3e-3  # relative: a better score may leave this much of the budget for the final spending
-_GROWTH = 1.7  # of the distances that are tried
+_GROWTH = 2.2  # of the distances that are tried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def _best_pair(problem: Problem, positions: Positions, room: Room, a: int, b: in
 
 def _before(problem: Problem, going: NDArray[np.bool_], first: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Score and cost ``[2]`` summed over scenes that leave before a step, and which ``[N]`` reach it."""
-    reached = going[:first].all(axis=0)
+    reached = np.asarray(going[:first].all(axis=0))
     gone = np.flatnonzero(~reached)
     depth = (~going[:first, gone]).argmax(axis=0) if first else gone
     return problem.totals[:, depth, gone].sum(axis=1), reached

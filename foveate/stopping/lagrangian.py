@@ -23,7 +23,7 @@ _SWEEPS = 20  # at most; ascent ends by itself, usually after 3 to 6
 def nested_path(problem: Problem, num_prices: int) -> Positions:
     """Positions ``[num_prices + 2, C]`` from nobody to everybody, ordered element by element, evenly spread in cost."""
     ends = problem.nobody, problem.everybody
-    if len(problem.ladder) == 1:  # one threshold has one path; there is nothing to choose
+    if len(problem.ladder) == 1:  # one threshold has one path
         return np.stack(ends)
     prices = _first_prices(problem, num_prices)
     low, high = problem.cost(ends[0]), problem.cost(ends[1])

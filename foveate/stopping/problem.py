@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 Positions = NDArray[np.int64]  # [K, C] or [C]
 ROUNDING = 1e-9  # relative: sums of costs are floating point
-_BISECTIONS = 40
+_MAX_BISECTIONS = 50  # ends earlier, unless two columns step at the very same float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +98,12 @@ class Problem:
         if self.cost(high) <= allowed:
             return high
         near, far = 0.0, 1.0
-        for _ in range(_BISECTIONS):
+        for _ in range(_MAX_BISECTIONS):
+            if (point(far) - point(near)).sum() <= 1:
+                break
             middle = (near + far) / 2
             near, far = (middle, far) if self.cost(point(middle)) <= allowed else (near, middle)
         return point(near)
-
-    def at_budget(self, path: Positions, budget: float) -> Positions:
-        """The vector ``[C]`` that spends the budget, on a nested path ``[K, C]`` from nobody to everybody."""
-        costs = [self.cost(positions) for positions in path]
-        last = max(int(np.searchsorted(costs, budget * (1 + ROUNDING), side="right")) - 1, 0)
-        return path[-1] if last == len(path) - 1 else self.meet(path[last], path[last + 1], budget)
 
     def thresholds(self, positions: Positions) -> NDArray[np.float64]:
         """Thresholds ``[C]`` halfway between the last signal that goes on and the first that stops, or ±inf."""

@@ -5,19 +5,20 @@ Depth t of T means "stopped after step t": column t of every matrix is the state
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import tempfile
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import Step, StopRule
-from foveate.errors import BudgetError, DataError, OutputError, UsageError
+from foveate.errors import BudgetError, DataError, UsageError
+from foveate.stopping.files import write_atomically
 
 Matrix = NDArray[np.float64]  # [N, T + 1]
 _SEPARATOR = "|"  # of the parts of a key in the file
@@ -133,20 +134,11 @@ class Traces:
         return self._unflat({name: matrix[rows] for name, matrix in self._flat().items()}, self.origin)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an .npz: to a sibling first, then renamed, so that nothing half-written is ever found there."""
-        path = Path(path)
+        """Write an .npz, atomically. Raises OutputError."""
         origin = np.frombuffer(json.dumps(asdict(self.origin)).encode(), np.uint8)
-        temporary = None
-        try:
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as file:
-                temporary = Path(file.name)
-                np.savez_compressed(file, allow_pickle=False, **(self._flat() | {"origin": origin}))
-            temporary.replace(path)
-        except OSError as error:
-            raise OutputError(f"cannot write traces: {error.strerror or error}", path=path) from error
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **(self._flat() | {"origin": origin}))
+        write_atomically(path, file.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -155,7 +147,7 @@ class Traces:
                 arrays = {name: file[name] for name in file.files}
             origin = Origin(**json.loads(arrays.pop("origin").tobytes()))
             return cls._unflat(arrays, origin)
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{path}: cannot read traces ({error}); run `foveate calibrate` again") from error
 
     def _step(self, depth: int) -> Step:
