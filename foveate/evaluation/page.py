@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from string import Template
 
-from foveate.evaluation import captions, figures, units
+from foveate.evaluation import captions, cost_figures, figures, units
 from foveate.evaluation.headlines import Headline, headlines, run_time
 from foveate.evaluation.markup import Html, el, join
 from foveate.evaluation.pictures import data_uris
@@ -69,9 +69,13 @@ def _section(section: SceneSection, uris: Sequence[str]) -> Html:
         el("p", section.what_the_task_is, class_="lead"),
         _scanpaths(section, uris),
         _figures(section),
-        _costs(section),
-        _sentences("What was learned", section.learned_in_words),
-        _not_working(section),
+        el(
+            "div",
+            el("div", _costs(section)),
+            el("div", _sentences("What was learned", section.learned_in_words), _not_working(section)),
+            class_="after",
+        ),
+        _targets(section),
         id=section.name,
     )
 
@@ -80,7 +84,7 @@ def _scanpaths(section: SceneSection, uris: Sequence[str]) -> Html:
     if not uris:
         return Html()
     num_wrong = sum(picture.is_failure for picture in section.scanpaths)
-    note = f"{len(uris) - num_wrong} right, {num_wrong} wrong. {section.scanpaths_chosen}".strip()
+    note = f"{len(uris) - num_wrong} right, {num_wrong} wrong; a click enlarges. {section.scanpaths_chosen}".strip()
     shown = []
     for index, (picture, uri) in enumerate(zip(section.scanpaths, uris, strict=True)):
         mark = ("wrong", "✗ wrong") if picture.is_failure else ("right", "✓ right")
@@ -107,9 +111,9 @@ def _figures(section: SceneSection) -> Html:
         _figure("Does learning where to look help?", figures.accuracy_by_looks, captions.accuracy, section, beneath)
     ]
     if has_costs:
-        shown.append(_figure("When is it enough?", figures.accuracy_by_mean_looks, captions.stopping, section))
+        shown.append(_figure("When is it enough?", cost_figures.accuracy_by_mean_looks, captions.stopping, section))
         title = "Does looking pay against reading everything?" if section.static_nets else "What does it cost?"
-        shown.append(_figure(title, figures.accuracy_by_macs, captions.cost, section))
+        shown.append(_figure(title, cost_figures.accuracy_by_macs, captions.cost, section))
     if section.value_vs_loss:
         shown.append(_figure("Does the value mean anything?", figures.value_against_truth, captions.value, section))
     if section.exit_histograms:
@@ -129,7 +133,9 @@ def _figure(
     wide = el("div", draw(section, WIDE_PX), class_="wide")
     narrow = el("div", draw(section, NARROW_PX), class_="narrow")
     said = el("figcaption", caption(section))
-    return el("figure", el("h3", title), said, wide, narrow, beneath or Html(), class_="plot")
+    words = el("div", el("h3", title), said, class_="words")
+    more = el("div", beneath, class_="more") if beneath else Html()
+    return el("figure", words, wide, narrow, more, class_="plot")
 
 
 def _costs(section: SceneSection) -> Html:
@@ -144,10 +150,17 @@ def _sentences(title: str, sentences: Sequence[str]) -> Html:
 
 
 def _not_working(section: SceneSection) -> Html:
-    """Missed targets first, in words; then the table of all of them."""
-    missed = [f"{c.claim}: {c.measured}, short of {c.target}." for c in section.checks if c.is_met is False]
-    told = _sentences("What did not work", [*missed, *section.did_not_work])
-    return join(told, el("h3", "Targets"), check_table(section.checks)) if section.checks else told
+    """Missed targets first, in words."""
+    missed = [
+        f"{check.claim}: {check.measured}, short of {check.target}."
+        for check in section.checks
+        if check.is_met is False
+    ]
+    return _sentences("What did not work", [*missed, *section.did_not_work])
+
+
+def _targets(section: SceneSection) -> Html:
+    return join(el("h3", "Targets"), check_table(section.checks)) if section.checks else Html()
 
 
 def _run(report: Report, numbers: str) -> Html:

@@ -98,8 +98,9 @@ class Panel:
         drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in there + back[::-1])
         return el("polygon", points=drawn, class_=f"band {series.colour}")
 
-    def dot(self, point: Point, series: Series, hover: str, *, radius_px: float = 3.5, is_open: bool = False) -> Html:
-        style = f"dot {series.colour}" + (" open" if is_open else "")
+    def dot(self, point: Point, series: Series, hover: str, *, radius_px: float = 3.5, kind: str = "") -> Html:
+        """``kind``: ``open`` is a ring, ``hidden`` shows only its text when the pointer is over it."""
+        style = f"dot {series.colour} {kind}".rstrip()
         return el("circle", el("title", hover), cx=self.x(point[0]), cy=self.y(point[1]), r=radius_px, class_=style)
 
     def square(self, point: Point, series: Series, hover: str) -> Html:
@@ -132,6 +133,39 @@ class Panel:
             parts += [sample, text]
         return join(*parts)
 
+    def names(self, names: Sequence[tuple[str, Point]], series: Series, *, taken: Sequence[Point]) -> Html:
+        """Names beside their points, at the first corner where nothing is in the way; left out where there is none."""
+        blocked = [(self.x(x), self.y(y)) for x, y in taken]
+        parts: list[Html] = []
+        for name, point in names:
+            wide = text_px(name) * 0.9
+            at_x, at_y = self.x(point[0]), self.y(point[1])
+            for left, base in (
+                (at_x + 6, at_y + 14),
+                (at_x - 6 - wide, at_y - 6),
+                (at_x + 6, at_y - 6),
+                (at_x - 6 - wide, at_y + 14),
+            ):
+                inside = self.x.start_px <= left <= self.right_px - wide and base <= self.y.start_px
+                if inside and not any(left - 3 < x < left + wide + 3 and base - 11 < y < base + 3 for x, y in blocked):
+                    parts.append(el("text", name, x=left, y=base, class_=f"point-name {series.colour}"))
+                    blocked += [(left + wide * step / 8, base - high) for step in range(9) for high in (0, 5, 10)]
+                    break
+        return join(*parts)
+
+    def clipped(self, *parts: str) -> Html:
+        """What reaches beyond the axes is cut off there (a nested svg clips by itself, without ids)."""
+        x, y, wide, high = (
+            self.x.start_px,
+            self.y.end_px,
+            self.x.end_px - self.x.start_px,
+            self.y.start_px - self.y.end_px,
+        )
+        # A little room above and at the sides, so that thick lines along an edge stay whole.
+        box = (x - 6, y - 6, wide + 12, high + 6)
+        view = " ".join(f"{value:g}" for value in box)
+        return el("svg", *parts, x=box[0], y=box[1], width=box[2], height=box[3], viewBox=view)
+
     def figure(self, *parts: str, description: str) -> Html:
         return el("svg", *parts, viewBox=f"0 0 {self.width_px} {self.height_px}", role="img", aria_label=description)
 
@@ -152,6 +186,11 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
     for i in reversed(order):
         placed[i] = following = min(placed[i], following - gap)
     return placed
+
+
+def text_px(text: str, *, is_bold: bool = False) -> float:
+    """About how wide a label is, in the widest of the usual system fonts."""
+    return len(text) * (7.6 if is_bold else 6.7)
 
 
 def round_range(values: Sequence[float], *, num_ticks: int = 5) -> tuple[float, float]:

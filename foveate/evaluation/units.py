@@ -32,8 +32,9 @@ def duration(seconds: float) -> str:
 
 def looks(number: float) -> str:
     """1 -> 1 look, 2.04 -> 2.0 looks"""
-    written = f"{number:d}" if isinstance(number, int) else f"{number:.1f}"
-    return f"{written}{_THIN}{'look' if number == 1 else 'looks'}"
+    if isinstance(number, int):
+        return f"{number}{_THIN}{'look' if number == 1 else 'looks'}"
+    return f"{number:.1f}{_THIN}looks"
 
 
 def times(ratio: float) -> str:
