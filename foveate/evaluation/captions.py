@@ -20,7 +20,11 @@ def accuracy(section: SceneSection) -> str:
         sentence += f"; the best of the others ({label}) in {units.percent(others[best])}"
     if "random" in others and best != "random":
         sentence += f", the same reader with random looks in {units.percent(others['random'])}"
-    return f"{sentence}. Bands: 95 % intervals over {section.num_scenes:,} held-out scenes, one seed."
+    return f"{sentence}. Bands: 95 % intervals over {section.num_scenes:,} held-out scenes, {_seeds(section)}."
+
+
+def _seeds(section: SceneSection) -> str:
+    return "one seed" if section.num_seeds == 1 else f"mean of {section.num_seeds} seeds"
 
 
 def stopping(section: SceneSection) -> str:
@@ -60,7 +64,7 @@ def value(section: SceneSection) -> str:
 
 
 def exits(section: SceneSection) -> str:
-    return "A mean budget is not a fixed count: easy scenes leave early, so that hard ones may look longer."
+    return "A budget is a mean, not a fixed count: scenes that leave early pay for those that look longer."
 
 
 def training(section: SceneSection) -> str:

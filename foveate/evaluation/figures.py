@@ -156,7 +156,7 @@ def axes(panel: Panel, *, x_title: str, y_title: str, whole_x: bool = False, as_
         x_ticks=x_ticks,
         y_ticks=panel.y.ticks(5),
         x_text=_short,
-        y_text=(lambda share: f"{100 * share:g}"[:5]) if as_percent else _short,
+        y_text=(lambda share: f"{100 * share:g}") if as_percent else _short,
     )
 
 

@@ -18,8 +18,8 @@ WIDE_PX, NARROW_PX = 520, 350  # figures are drawn twice; the style sheet shows 
 
 INTRO = (
     "A foveate model glances at the whole picture, chooses where to look closely, and stops when it knows enough. "
-    "This page shows what one run of it did. Every number was computed in this run, on scenes that were held out of "
-    "training and of calibration; targets that were missed are shown as missed."
+    "This page shows what one run did. Every number was computed in this run; accuracies are on scenes that were held "
+    "out of training and of calibration, and targets that were missed are shown as missed."
 )
 
 

@@ -104,6 +104,8 @@ class SceneSection:
     """In plain words, and what counts as right."""
     num_scenes: int
     """Held-out scenes behind every accuracy; gives the 95 % bands."""
+    num_seeds: int = 1
+    """Trainings behind every accuracy."""
     accuracy_by_glimpse: Mapping[str, Sequence[float]]
     """Policy -> accuracy after 0, 1, ... T looks. The first is ours; ``random`` is the honest control."""
     policy_labels: Mapping[str, str] = field(default_factory=dict)
