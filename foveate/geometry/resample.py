@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device, is_numpy_array
 from numpy.typing import NDArray
-from PIL import Image
 
 Array = Any
 
 CACHE_VALUES = 1 << 17  # float32 values worked on at a time: half a MiB, well inside a core's second-level cache
-PILLOW_PX = 1 << 18  # scene pixels under one glimpse from which Pillow's fixed-point resize is the faster
-STRIP_PX = 32  # scene rows per strip of the first pass: short enough that its weight matrix has few zeros
+STRIP_PX, TILE_PX = 32, 256  # scene rows and columns that are worked on together
 
 
 def crop_resize(
@@ -83,12 +81,13 @@ class _Axis:
     is_whole: NDArray[np.bool_]  # at scale 1 and on whole pixels
     num_in: int
     num_out: int
+    is_antialiased: bool
 
     def select(self, rows: NDArray[np.int64]) -> _Axis:
         if len(rows) == len(self.low):
             return self
         arrays = {name: getattr(self, name)[rows] for name in ("low", "scale", "support", "window_px", "is_whole")}
-        return _Axis(**arrays, num_in=self.num_in, num_out=self.num_out)
+        return replace(self, **arrays)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +105,14 @@ def _axis(low: NDArray[np.float64], high: NDArray[np.float64], num_in: int, num_
     is_whole = (scale == 1) & (low == np.floor(low))
     window_px = _window_px(scale, support, num_in, num_out)
     return _Axis(
-        low=low, scale=scale, support=support, window_px=window_px, is_whole=is_whole, num_in=num_in, num_out=num_out
+        low=low,
+        scale=scale,
+        support=support,
+        window_px=window_px,
+        is_whole=is_whole,
+        num_in=num_in,
+        num_out=num_out,
+        is_antialiased=antialias,
     )
 
 
@@ -137,34 +143,24 @@ def _crop_group(images: Array, owner: NDArray[np.int64], rows: _Axis, cols: _Axi
     if rows.is_whole[0] and cols.is_whole[0]:
         size_px = (rows.num_out, cols.num_out)
         return _windows(images, owner, rows.low.astype(np.int64), cols.low.astype(np.int64), size_px)
-    is_antialiased = rows.support[0] >= rows.scale[0] and cols.support[0] >= cols.scale[0]
-    if is_numpy_array(images) and images.dtype == np.uint8 and height * width >= PILLOW_PX and is_antialiased:
-        return _shrink(images, owner, rows, cols)
-    across = _taps(cols, slice(0, cols.num_out), width)
     if not is_numpy_array(images):
-        return _blend(images, owner, _taps(rows, slice(0, rows.num_out), height), across)
-    return _blend_in_cache(images, owner, list(_strips(rows, height)), across)
+        down, across = _taps(rows, slice(0, rows.num_out), height), _taps(cols, slice(0, cols.num_out), width)
+        return _blend(images, owner, down, across)
+    return _blend_in_cache(images, owner, list(_strips(rows, STRIP_PX)), list(_strips(cols, TILE_PX)))
 
 
-def _shrink(images: NDArray[np.uint8], owner: NDArray[np.int64], rows: _Axis, cols: _Axis) -> NDArray[np.uint8]:
-    """Large windows of bytes, by Pillow: the same filter in fixed point, several times faster than matrix products."""
-    out = np.empty((len(owner), images.shape[1], rows.num_out, cols.num_out), np.uint8)
-    high = [np.minimum(axis.low + axis.scale * axis.num_out, axis.num_in) for axis in (rows, cols)]
-    boxes = np.stack([cols.low, rows.low, high[1], high[0]], axis=1).tolist()
-    size = (cols.num_out, rows.num_out)
-    for i, (scene, box) in enumerate(zip(owner.tolist(), boxes, strict=True)):
-        for band, plane in enumerate(images[scene]):
-            out[i, band] = Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR, box=tuple(box))
-    return out
-
-
-def _strips(rows: _Axis, height: int) -> Iterator[_Taps]:
-    """The row pass of tall windows, cut into strips: a weight matrix over the whole height would be mostly zeros."""
-    num_strips = 1 if height <= 2 * STRIP_PX else max(1, round(height / STRIP_PX))
-    num_rows = -(-rows.num_out // num_strips)
-    for first in range(0, rows.num_out, num_rows):
-        few = slice(first, min(first + num_rows, rows.num_out))
-        yield _taps(rows, few, int(_window_px(rows.scale, rows.support, rows.num_in, few.stop - few.start).max()))
+def _strips(axis: _Axis, strip_px: int) -> Iterator[tuple[slice, _Taps]]:
+    """Parts of the glimpse that read about so many scene pixels each: weights over all would be mostly zeros."""
+    window = int(axis.window_px[0])
+    num_strips = 1 if window <= 2 * strip_px else max(1, round(window / strip_px))
+    size = -(-axis.num_out // num_strips)
+    # No box of this window is shrunk more than this. Its own shrinking would make a strip depend on the other boxes.
+    scale = window / axis.num_out if axis.is_antialiased else window / max(axis.num_out - 1, 1)
+    support = max(scale, 1.0) if axis.is_antialiased else 1.0
+    reach = min(axis.num_in, window, int(np.ceil(scale * (size - 1) + 2 * support)))
+    for first in range(0, axis.num_out, size):
+        few = slice(first, min(first + size, axis.num_out))
+        yield few, _taps(axis, few, reach)
 
 
 def _taps(axis: _Axis, outputs: slice, window_px: int) -> _Taps:
@@ -205,30 +201,38 @@ def _full_precision(images: Array) -> AbstractContextManager[Any]:
     return xp.autocast(device_type=images.device.type, enabled=False)
 
 
-def _blend_in_cache(images: NDArray[Any], owner: NDArray[np.int64], strips: list[_Taps], across: _Taps) -> NDArray[Any]:
-    """The same for numpy, strip by strip and a cacheful of boxes at a time, in buffers that are used again."""
-    bands, width, is_integer = images.shape[1], across.window_px, images.dtype.kind in "iu"
+def _blend_in_cache(
+    images: NDArray[Any],
+    owner: NDArray[np.int64],
+    strips: list[tuple[slice, _Taps]],
+    tiles: list[tuple[slice, _Taps]],
+) -> NDArray[Any]:
+    """The same for numpy: tile by tile of the glimpse, a cacheful of boxes at a time, in buffers that are used again.
+
+    Every product is small. That saves multiplying zeros, and keeps BLAS from sharing one out among threads, which costs
+    many times more than it gains when the cores are busy.
+    """
+    bands, is_integer = images.shape[1], images.dtype.kind in "iu"
     dtype = np.dtype(np.float32) if is_integer else images.dtype
-    num_rows, tallest = sum(strip.weights.shape[1] for strip in strips), max(strip.window_px for strip in strips)
-    many = min(len(owner), max(1, CACHE_VALUES // (bands * tallest * width)))
-    window = np.empty((many, bands, tallest, width), dtype)
-    middle = np.empty((many, bands, num_rows, width), dtype)
-    blended = np.empty((many, bands, num_rows, across.weights.shape[1]), dtype)
-    weights = across.weights.swapaxes(1, 2).astype(dtype, order="C" if len(across.weights) == 1 else "K")[:, None]
-    out = np.empty((len(owner), *blended.shape[1:]), images.dtype)
+    height, width = strips[0][1].window_px, tiles[0][1].window_px
+    many = min(len(owner), max(1, CACHE_VALUES // (bands * height * width)))
+    window = np.empty((many, bands, height, width), dtype)
+    out = np.empty((len(owner), bands, strips[-1][0].stop, tiles[-1][0].stop), images.dtype)
     for first in range(0, len(owner), many):
         part = slice(first, min(first + many, len(owner)))
-        m, row = part.stop - first, 0
-        for strip in strips:
-            down = strip.weights if len(strip.weights) == 1 else strip.weights[part]
-            place = (strip.start[part], across.start[part], (strip.window_px, width))
-            window[:m, :, : strip.window_px] = _windows(images, owner[part], *place)
-            stop = row + down.shape[1]
-            np.matmul(down[:, None], window[:m, :, : strip.window_px], out=middle[:m, :, row:stop])
-            row = stop
-        np.matmul(middle[:m], weights if len(weights) == 1 else weights[part], out=blended[:m])
-        out[part] = np.rint(blended[:m], out=blended[:m]) if is_integer else blended[:m]
+        here = window[: part.stop - first]
+        for rows, down in strips:
+            for cols, across in tiles:
+                here[...] = _windows(images, owner[part], down.start[part], across.start[part], (height, width))
+                narrow = np.matmul(_weights(down, part, dtype), here)
+                glimpse = np.matmul(narrow, _weights(across, part, dtype).swapaxes(2, 3))
+                out[part, :, rows, cols] = np.rint(glimpse, out=glimpse) if is_integer else glimpse
     return out
+
+
+def _weights(taps: _Taps, part: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+    weights = taps.weights if len(taps.weights) == 1 else taps.weights[part]
+    return weights.astype(dtype, copy=False)[:, None]
 
 
 def _windows(

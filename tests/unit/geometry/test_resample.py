@@ -173,6 +173,22 @@ def test_a_glimpse_does_not_depend_on_the_rest_of_the_batch(kind: str) -> None:
         np.testing.assert_array_equal(crop_resize(images[rows], boxes[rows], (8, 8)), together[rows])
 
 
+@pytest.mark.parametrize("antialias", [True, False])
+def test_large_windows_are_worked_on_in_tiles_that_show_nowhere(antialias: bool) -> None:
+    """Windows beyond one tile and one cacheful, of many sizes at once, give the definition, and the same alone."""
+    images, rng = pictures(3, 1, 700, 900), np.random.default_rng(0)
+    size = rng.uniform(50, 640, (24, 1))
+    low = rng.uniform(0, 1, (24, 2)) * (np.array([700, 900]) - size)
+    boxes, owner = np.concatenate([low, low + size], -1), np.arange(24) % 3
+    boxes[3] = [0, 0, 700, 900]
+    together = crop_resize_flat(images, owner, boxes, (33, 47), antialias=antialias)
+    for i in range(24):
+        alone = crop_resize_flat(images, owner[i : i + 1], boxes[i : i + 1], (33, 47), antialias=antialias)
+        np.testing.assert_array_equal(alone[0], together[i])
+        if antialias:
+            assert np.abs(together[i] - dense_reference(images[owner[i]], boxes[i], (33, 47))).max() <= 0.5 + 2e-3
+
+
 def test_no_boxes() -> None:
     empty = crop_resize_flat(pictures(2, 3, 8, 8), np.zeros(0, np.int64), np.zeros((0, 4)), (4, 5))
     assert empty.shape == (0, 3, 4, 5)
