@@ -208,8 +208,10 @@ class Price:
     """Sensing and fusing one look."""
     predict_macs: int
     """One execution of the head."""
+    observe_macs: int = 0
+    """One observation, paid at every step, the first included: elastic queries; 0 where the state is observed as is."""
     parts: Mapping[str, int]
-    """The same, per component, for display; names start with ``open/``, ``look/`` or ``predict/``."""
+    """The same, per component, for display; names start with ``open/``, ``look/``, ``observe/`` or ``predict/``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,7 +274,11 @@ class Policy(Protocol):
 
 @runtime_checkable
 class LearnedPolicy(Policy, Protocol):
-    """A policy that reinforcement learning can improve."""
+    """A policy that reinforcement learning can improve.
+
+    A reparameterised one may leave the gradient on the look's action and log-probability (SAC calls it directly); the
+    loop detaches looks, so that no loss of the model reaches the policy through where it looked.
+    """
 
     def score(self, observation: Observation, action: Mapping[str, Array], behaviour: Mapping[str, Array]) -> Score:
         """Log-probability and entropy of raw actions, under the behaviour parameters they were drawn with."""

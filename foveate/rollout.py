@@ -155,6 +155,8 @@ def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> Any:
 
 def _observe(model: ActiveModel, state: Any, player: Player, ledger: Ledger, rows: Rows) -> Observation:
     observation = model.observe(state)
+    if observe_macs := model.price().observe_macs:
+        ledger.charge_macs("observe", rows, observe_macs)
     if player.limits is None:
         return observation
     return replace(observation, remaining=player.limits.remaining(ledger.spent(rows)).astype(np.float32))
@@ -260,7 +262,7 @@ def _next_cost(player: Player, scenes: Scenes, observation: Observation) -> Mapp
     """The most that one more step can cost a row, with the facts at its end and the prediction on leaving."""
     price, k = player.model.price(), _most_looks(player.policy, observation).astype(np.float64)
     height, width = player.model.glimpse_size_px(1)
-    macs = player.policy.macs(observation) + k * price.look_macs + price.predict_macs
+    macs = player.policy.macs(observation) + k * price.look_macs + price.observe_macs + price.predict_macs
     if player.critic is not None and "value" in player.needs:
         macs = macs + player.critic.macs(observation)
     return {
@@ -293,7 +295,7 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     num_looks = as_numpy(observation.num_looks)
     drawn = noise.policy(rows, num_looks, policy.noise_shape) if noise is not None else None
     with ledger.timed("agent"):
-        look = policy.look(observation, drawn)
+        look = policy.look(observation, drawn).detach()
     if not as_numpy(look.valid).any(axis=1).all():
         raise IncompatibleError(
             f"the policy {type(policy).__name__} gave no valid look for a scene that has candidates left, and would "

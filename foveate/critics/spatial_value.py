@@ -50,7 +50,7 @@ class SpatialValue(nn.Module):
         hidden = nn.functional.gelu(self.inner(torch.cat([self.norm(observation.features.float()), seen], dim=-1)))
         logits = self.attention(hidden)[..., 0].masked_fill(~observation.mask, -math.inf)
         weight = torch.softmax(torch.where(observation.mask.any(1, keepdim=True), logits, 0.0), dim=1)
-        pooled = (weight[..., None] * hidden).sum(1)
+        pooled = (weight[:, None] @ hidden)[:, 0]
         # Both forms of the summary: the norm makes it learnable at any scale, the squashed one keeps its magnitude.
         summary = observation.summary.float()
         looks = observation.num_looks[:, None].float().log1p()

@@ -1,0 +1,165 @@
+"""What the conformance suites run over: everything registered, and the throw-away parts that exist only for the tests.
+
+A new entry of a registry is picked up by itself. Of variants of one class only the one with the most settings (the
+small one) runs. ``VARIANTS`` adds further settings worth testing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from foveate.core import Look, Observation, ObservationShape, Rowwise, as_numpy
+from foveate.critics import CRITICS
+from foveate.geometry.viewpoint import WHOLE_SCENE, clamp_inside, grid_centers
+from foveate.models import MODELS, create_model
+from foveate.policies import POLICIES
+from foveate.registry import Registry
+from foveate.scenes.memory import ArrayScenes
+from tests.families.frontier import Frontier, FrontierConfig
+from tests.families.squashed import Squashed, SquashedConfig
+from tests.families.tokens import Tokens, TokensConfig
+
+SIZES_PX = ((64, 96), (48, 48), (120, 64), (96, 80), (64, 96), (40, 56))  # of different scenes, in one batch
+SHAPE = ObservationShape(feature_dim=6, summary_dim=5, grid=(4, 5), num_steps=3, has_relevance=True)
+# Matrix products of another batch size may sum in another order: a few layers of float32 rounding.
+CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
+    "glance_focus": {
+        "places": {"readout": {"name": "map", "grid": (16, 16)}, "answer_from_glance": False, "glance_px": (42, 56)},
+        "relevance": {"relevance": "layercam", "auxiliary": "pooled", "focus_px": (16, 24)},
+    },
+    "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
+}
+
+
+def _models() -> dict[str, Callable[[], Any]]:
+    small: dict[str, str] = {}
+    for name in MODELS.names():
+        target = str(MODELS._find(name).target)
+        if target not in small or len(MODELS.facts(name).get("defaults", {})) > len(
+            MODELS.facts(small[target]).get("defaults", {})
+        ):
+            small[target] = name
+    cases: dict[str, Callable[[], Any]] = {
+        "tokens": lambda: Tokens(TokensConfig()),
+        "frontier": lambda: Frontier(FrontierConfig()),
+    }
+    for name in small.values():
+        for variant, settings in {"": {}, **VARIANTS.get(name, {})}.items():
+            cases[f"{name}-{variant}".strip("-")] = lambda name=name, settings=settings: create_model(
+                name, num_outputs=3, **settings
+            )
+    return cases
+
+
+def _parts(registry: Registry[Any], extra: dict[str, Any]) -> dict[str, Callable[..., Any]]:
+    def maker(name: str) -> Callable[..., Any]:
+        def make(shape: ObservationShape = SHAPE, **settings: Any) -> Any:
+            module, _, attribute = registry.facts(name)["config"].partition(":")
+            config = getattr(importlib.import_module(module), attribute)
+            known = {key: value for key, value in vars(shape).items() if key in {f.name for f in fields(config)}}
+            return registry.get(name)(config(**known | settings))
+
+        return make
+
+    return {**{name: maker(name) for name in registry.names()}, **extra}
+
+
+MODEL_CASES = _models()
+POLICY_CASES = _parts(
+    POLICIES,
+    {
+        "spatial-4": lambda shape=SHAPE: _parts(POLICIES, {})["spatial"](shape, num_looks_per_step=4),
+        "squashed": lambda shape=SHAPE: Squashed(SquashedConfig(summary_dim=shape.summary_dim)),
+    },
+)
+CRITIC_CASES = _parts(CRITICS, {})
+LEARNED = [name for name in POLICY_CASES if name not in POLICIES or POLICIES.facts(name)["learned"]]
+
+
+def seeded(make: Callable[[], Any], *, jitter: float = 0.05) -> Any:
+    """A part in evaluation mode whose weights are nowhere trivial."""
+    torch.manual_seed(0)
+    part = make()
+    if isinstance(part, torch.nn.Module):
+        part.eval()
+        with torch.no_grad():
+            for parameter in part.parameters():
+                parameter.add_(jitter * torch.randn_like(parameter))
+    return part
+
+
+def scenes(num_bands: int = 3) -> ArrayScenes:
+    rng = np.random.default_rng(0)
+    return ArrayScenes([rng.integers(0, 256, (num_bands, h, w), dtype=np.uint8) for h, w in SIZES_PX])
+
+
+def observation(n: int = 6, *, shape: ObservationShape = SHAPE, ragged: bool = False) -> Observation:
+    """Candidates of a made-up family, rows at different steps; ``ragged`` leaves 1, 2, 3 ... of them."""
+    rng = torch.Generator().manual_seed(3)
+    grid = shape.grid or (4, 5)
+    m = grid[0] * grid[1]
+    half = torch.rand(n, 1, 2, generator=rng) * 0.2 + 0.15
+    centers = grid_centers(grid, half).expand(n, m, 2)
+    mask = torch.ones(n, m, dtype=torch.bool)
+    if ragged:
+        keys = torch.rand(n, m, generator=rng).argsort(1).argsort(1)
+        mask = keys < torch.arange(1, n + 1)[:, None]
+    return Observation(
+        candidates=clamp_inside(torch.cat([centers, half.expand(n, m, 2)], -1)),
+        features=torch.randn(n, m, shape.feature_dim, generator=rng),
+        mask=mask,
+        coverage=torch.randint(0, 3, (n, m), generator=rng).float(),
+        summary=torch.randn(n, shape.summary_dim, generator=rng),
+        num_looks=torch.arange(n) % shape.num_steps,
+        sizes_px=torch.tensor([SIZES_PX[i % len(SIZES_PX)] for i in range(n)]),
+        relevance=torch.rand(n, m, generator=rng) if shape.has_relevance else None,
+        grid=None if ragged else grid,
+    )
+
+
+def opened(model: Any, batch: ArrayScenes) -> Any:
+    if model.opening == "free":
+        return model.open(None, batch.sizes_px)
+    whole = np.tile(np.asarray(WHOLE_SCENE, np.float32), (len(batch), 1, 1))
+    return model.open(batch.read(whole, model.glimpse_size_px(0)).pixels, batch.sizes_px)
+
+
+def looks_at(model: Any, state: Any, *, k: int = 1, skip: int = 0) -> Look:
+    """k existing candidates per row, other ones for another ``skip``."""
+    seen = model.observe(state)
+    order = (seen.mask.float() * 1000 - (torch.arange(seen.mask.shape[1]) + 7 * skip) % seen.mask.shape[1]).argsort(
+        1, descending=True
+    )[:, :k]
+    viewpoints = seen.candidates.gather(1, order[..., None].expand(-1, -1, 4))
+    return Look(action={}, viewpoints=viewpoints, valid=torch.ones(order.shape, dtype=torch.bool))
+
+
+def updated(model: Any, batch: ArrayScenes, state: Any, look: Look) -> Any:
+    glimpses = batch.read(look.viewpoints, model.glimpse_size_px(1), look.valid)
+    return model.update(state, glimpses.pixels, look)
+
+
+def flat(value: Any) -> list[np.ndarray]:
+    """Every array in a state, an observation, a look or a prediction, in order."""
+    if value is None or isinstance(value, (int, str, tuple)):
+        return []
+    if isinstance(value, dict):
+        return [array for item in value.values() for array in flat(item)]
+    if isinstance(value, Rowwise):
+        return [array for f in fields(value) for array in flat(getattr(value, f.name))]  # type: ignore[arg-type]
+    return [as_numpy(value)]
+
+
+def assert_close(actual: Any, expected: Any, **tolerance: float) -> None:
+    a, b = flat(actual), flat(expected)
+    assert len(a) == len(b)
+    for x, y in zip(a, b, strict=True):
+        assert x.dtype == y.dtype
+        np.testing.assert_allclose(x, y, **({"rtol": 0, "atol": 0} | tolerance))
