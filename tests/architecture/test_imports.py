@@ -21,8 +21,8 @@ errors, registry, config, atomic, noise, geometry, layers, drawing
 core
 scenes | models | policies + critics | stopping | tasks
 cost, rollout, system
-importing | model_folder
-looker
+importing | model_folder + model_card
+answers, scanpath, looker
 training | evaluation | export | runtime
 recipes
 demo

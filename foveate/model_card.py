@@ -1,0 +1,139 @@
+"""The model card: what a model folder's ``README.md`` tells a person who was handed the folder."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any
+
+import foveate
+from foveate.stopping.budgets import BudgetTable
+
+SHOWN_LABELS = 40
+
+
+def model_card(manifest: Mapping[str, Any], budgets: BudgetTable | None, *, name: str) -> str:
+    """Markdown, from the values of ``foveate.json`` and the budgets."""
+    system, labels = manifest["system"], manifest["labels"]
+    config = system["model"]["config"]
+    lines = [
+        f"# {name}",
+        "",
+        "An active-vision model made with foveate: it glances at a picture, decides where to look closely, and stops "
+        "when it knows enough.",
+        "",
+        "## What it is",
+        "",
+        f"- Task: {system['task']['name']}",
+        f"- Names ({len(labels)}): {_listed(labels)}",
+        f"- Parts: model `{system['model']['name']}`, policy `{system['policy']['name']}`, "
+        f"critic {_critic(system.get('critic'))}",
+        *_sizes(config),
+        "",
+        "## Trained on",
+        "",
+        *_items(manifest["provenance"]),
+        "",
+        "## Measured",
+        "",
+        *(_items(manifest["metrics"]) or ["Nothing was recorded."]),
+        "",
+        "## Budgets",
+        "",
+        *_budgets(budgets),
+        "",
+        "## How to use it",
+        "",
+        "```bash",
+        f"foveate look PICTURE.jpg --model {name}" + (' --budget "2 looks"' if budgets is not None else ""),
+        "```",
+        "",
+        "```python",
+        "import foveate",
+        "",
+        f'model = foveate.load("{name}")',
+        'answer = model.look("PICTURE.jpg")',
+        "print(answer.answer, answer.certainty, answer.looks, answer.cost)",
+        "```",
+        "",
+        "## Limits",
+        "",
+        "- It knows only the names above, and answers with one of them even where none applies.",
+        "- Its certainty and its budgets hold for pictures like those it was calibrated on; on others both may be off.",
+        "- A budget is a mean over pictures. For a bound on every single picture use a limit.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def versions() -> dict[str, str]:
+    """What made a result: versions of Python, foveate and its main dependencies, and the platform."""
+    found = {"python": platform.python_version(), "foveate": foveate.__version__}
+    for package in ("torch", "numpy", "pillow", "safetensors"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {**found, "platform": f"{sys.platform} {platform.machine()}"}
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON has them: arrays and tuples as lists, paths as text, NaN and infinity as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
+
+
+def _listed(labels: Any) -> str:
+    more = f", … and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
+    return ", ".join(str(label) for label in labels[:SHOWN_LABELS]) + more
+
+
+def _critic(critic: Mapping[str, Any] | None) -> str:
+    return f"`{critic['name']}`" if critic else "none"
+
+
+def _sizes(config: Mapping[str, Any]) -> list[str]:
+    known = {"glance_px": "Glance", "focus_px": "Each look", "max_looks": "Looks at most"}
+    lines = []
+    for key, title in known.items():
+        if (value := config.get(key)) is not None:
+            lines.append(
+                f"- {title}: " + (f"{value[0]} × {value[1]} px" if isinstance(value, list | tuple) else f"{value}")
+            )
+    return lines
+
+
+def _items(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """One line per entry; inner mappings as dotted names."""
+    lines: list[str] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _items(value, f"{prefix}{key}.")
+        else:
+            lines.append(f"- {prefix}{key}: {f'{value:.4g}' if isinstance(value, float) else value}")
+    return lines
+
+
+def _budgets(budgets: BudgetTable | None) -> list[str]:
+    if budgets is None:
+        return ["Not calibrated: `foveate calibrate` solves the stop thresholds for budgets on held-out pictures."]
+    low, high = budgets.extremes("looks")
+    return [
+        f"Calibrated on {budgets.num_scenes} pictures that training never saw; stop rules: {', '.join(budgets.rules)} "
+        f"(default {budgets.default_rule}). Any mean budget from {low} to {high} can be asked for.",
+    ]
