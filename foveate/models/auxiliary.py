@@ -22,6 +22,10 @@ class CellPlaces(nn.Module):
     def forward(self, state_map: Tensor) -> Tensor:
         return self.logits(state_map).transpose(1, 2).unflatten(2, self.grid)
 
+    def attention(self, state_map: Tensor) -> Tensor:
+        """How much each cell ``[n, m]`` matters: the largest of its shares in the K answers."""
+        return torch.softmax(self.logits(state_map), dim=1).amax(2)
+
 
 class PooledPlaces(nn.Module):
     """Logits over places ``[n, K, R', S']`` from the pooled map: the task's own loss, with no word about which cell."""
@@ -41,12 +45,15 @@ class CellClasses(nn.Module):
 
     def __init__(self, *, dim: int, num_outputs: int) -> None:
         super().__init__()
-        self.attention = nn.Linear(dim, 1)
+        self.weigh = nn.Linear(dim, 1)
         self.logits = nn.Linear(dim, num_outputs)
 
     def forward(self, state_map: Tensor) -> Tensor:
-        weight = torch.softmax(self.attention(state_map), dim=1)
-        return self.logits((weight * state_map).sum(1))
+        return self.logits((self.attention(state_map)[..., None] * state_map).sum(1))
+
+    def attention(self, state_map: Tensor) -> Tensor:
+        """How much each cell ``[n, m]`` matters."""
+        return torch.softmax(self.weigh(state_map)[..., 0], dim=1)
 
 
 class PooledClasses(nn.Module):

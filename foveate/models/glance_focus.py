@@ -23,7 +23,7 @@ from foveate.models.backbones import BACKBONES
 from foveate.models.counted import counted_macs
 from foveate.models.preprocess import Preprocess
 from foveate.models.readouts import READOUTS
-from foveate.models.relevance import check_relevance, class_activation
+from foveate.models.relevance import RELEVANCES, check_relevance, class_activation
 from foveate.models.splat import splat, token_centers
 
 
@@ -63,14 +63,15 @@ class GlanceFocusConfig:
     max_looks: int | None = None
     """None: any number of looks."""
     relevance: str = "none"
-    """Class activation of the glance by the auxiliary head, for policies that need it: "none", "gradcam", "layercam"."""
+    """What the auxiliary head finds in the glance, offered to policies: "none", "attention" (how much each cell matters
+    to it), or its class activation, "gradcam" or "layercam"."""
 
     def __post_init__(self) -> None:
-        check_relevance(self.relevance)
+        check_relevance(self.relevance, known=(*RELEVANCES, "attention"))
         if self.relevance != "none" and self.auxiliary == "none":
             raise UsageError(
-                f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that the class activation "
-                "could be computed from; set auxiliary to 'cells' or 'pooled'"
+                f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that it could be computed from; "
+                " set auxiliary to 'cells' or 'pooled'"
             )
 
 
@@ -158,7 +159,7 @@ class GlanceFocus(nn.Module):
             coverage=candidates.new_zeros(candidates.shape[:2]),
             num_looks=torch.zeros(n, dtype=torch.int64, device=device),
             sizes_px=sizes,
-            relevance=class_activation(self.auxiliary, state_map, self.config.relevance),
+            relevance=self._relevance(state_map),
         )
 
     def update(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
@@ -240,11 +241,19 @@ class GlanceFocus(nn.Module):
         if config.answer_from_glance:
             into = glance_tokens * self.glance_net.dim * self.focus_net.dim
             parts["open/readout"] = into + self.readout.macs(glance_tokens)["write"]
-        if config.relevance != "none":  # forward, and backward to its input
+        if config.relevance != "none":
             cells = config.state_grid[0] * config.state_grid[1]
-            parts["open/relevance"] = 2 * counted_macs(self.auxiliary, (1, cells, config.state_dim))
+            passes = 1 if config.relevance == "attention" else 2  # class activation goes back to the input too
+            parts["open/relevance"] = passes * counted_macs(self.auxiliary, (1, cells, config.state_dim))
         total = {kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")}
         return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
+
+    def _relevance(self, state_map: Tensor) -> Tensor | None:
+        if self.config.relevance == "attention":
+            with torch.no_grad():
+                relevance: Tensor = self.auxiliary.attention(state_map.float())
+            return relevance
+        return class_activation(self.auxiliary, state_map, self.config.relevance)
 
     def _candidates(self, sizes_px: Tensor) -> Tensor:
         region = self.config.focus_region_px or self.config.focus_px

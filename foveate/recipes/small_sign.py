@@ -22,8 +22,7 @@ SIGNS = (
     "non-potable water symbol",
     "no mobile phones",
 )
-NONE_FRAC = 0.25
-OTHERS = ("animals", "food", "transport", "objects")
+NONE_FRAC = 0.3
 
 
 def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0) -> Recipe:
@@ -46,10 +45,11 @@ def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0
         "glance_px": (120, 160),
         "focus_px": (64, 64),
         "state_grid": (15, 20),
-        "glance": {"name": "conv", "channels": (16, 32, 48), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
-        "focus": {"name": "conv", "channels": (24, 48, 64, 96), "strides": (2, 2, 2, 1), "kernels": (5, 3, 3, 3)},
+        "glance": {"name": "conv", "channels": (16, 24, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
+        "focus": {"name": "conv", "channels": (16, 32, 48, 64), "strides": (2, 2, 2, 1), "kernels": (5, 3, 3, 3)},
         "readout": {"name": "pool"},
         "auxiliary": "cells",
+        "relevance": "attention",
     }
     return Recipe(
         name="small_sign",
