@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ class _Fit:
     signal: Matrix
     cost: Matrix
 
-    @property
+    @cached_property
     def edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         ladder = self.problem.ladder
         margin = 0.05 * (ladder[:, 0] - ladder[:, -1]) + 1e-6 * np.abs(ladder).max(axis=1) + 1e-30

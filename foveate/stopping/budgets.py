@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.atomic import write_json
 from foveate.core import Stopper
 from foveate.errors import BudgetError, ModelFolderError
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budget_path import BudgetPath, fit_path, is_straight
 from foveate.stopping.calibrate import check_possible
-from foveate.stopping.files import write_atomically
 from foveate.stopping.traces import Origin, Traces
 from foveate.stopping.units import Budget
 
@@ -90,7 +90,7 @@ class BudgetTable:
         return Budget(float(path.costs[unit][int(np.argmax(path.scores >= path.scores[-1] - 1e-12))]), unit)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        write_atomically(path, json.dumps(self.to_dict(), separators=(",", ":")).encode() + b"\n")
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:

@@ -16,9 +16,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.atomic import write_bytes
 from foveate.core import Step, StopRule
 from foveate.errors import BudgetError, DataError, UsageError
-from foveate.stopping.files import write_atomically
 
 Matrix = NDArray[np.float64]  # [N, T + 1]
 _SEPARATOR = "|"  # of the parts of a key in the file
@@ -138,7 +138,7 @@ class Traces:
         origin = np.frombuffer(json.dumps(asdict(self.origin)).encode(), np.uint8)
         file = io.BytesIO()
         np.savez_compressed(file, allow_pickle=False, **(self._flat() | {"origin": origin}))
-        write_atomically(path, file.getvalue())
+        write_bytes(path, file.getvalue())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
