@@ -1,0 +1,129 @@
+"""What a person gets back about one picture: the answer, how sure it is, where it looked, and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]  # (top, left, bottom, right) in pixels of the picture
+Outcome = Literal["stopped", "truncated", "deferred"]
+
+OUTCOMES: dict[str, str] = {
+    "stopped": "sure enough",
+    "truncated": "all looks or the limit used up",
+    "deferred": "not settled: scan the whole picture",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What one picture took."""
+
+    looks: int
+    """After the glance."""
+    macs: int
+    """Multiply-adds."""
+    sensed_px: int
+    """Pixels that went into the network, with repetition, the glance's among them."""
+    sensed_pct: float
+    """The same, in per cent of the picture's pixels."""
+    decoded_px: int
+    """Pixels that had to be decoded of a file."""
+    read_bytes: int
+    """Bytes that had to be fetched of a file."""
+    seconds: float
+    """Wall-clock; in a batch, the picture's equal share of it."""
+
+    @property
+    def gmacs(self) -> float:
+        return self.macs / 1e9
+
+    def __str__(self) -> str:
+        macs = f"{self.gmacs:.2f} GMAC" if self.macs >= 1e9 else f"{self.macs / 1e6:.3g} MMAC"
+        return f"{_looks(self.looks)}, {macs}, {self.sensed_pct:.3g} % of the pixels, {self.seconds * 1e3:.3g} ms"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFacts:
+    """What would have been answered after so many looks; worked out afterwards, and not counted as cost."""
+
+    num_looks: int
+    answer: Mapping[str, Any]
+    certainty: float
+    value: float | None
+    """What the critic expected further looking to gain; None without a critic."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The result for one picture."""
+
+    answer: Mapping[str, Any]
+    """In the task's words: :meth:`foveate.core.Task.answers`."""
+    certainty: float
+    """The task's confidence, in [0, 1]."""
+    looks: tuple[Box, ...]
+    """What was read, in order, without the glance."""
+    outcome: Outcome
+    cost: Cost
+    size_px: tuple[int, int]
+    """(height, width) of the picture."""
+    steps: tuple[StepFacts, ...] = ()
+    """After each number of looks, the glance alone first; only if asked for."""
+
+    @property
+    def num_looks(self) -> int:
+        return len(self.looks)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "num_looks": self.num_looks, "looks": [list(box) for box in self.looks]}
+
+    def __str__(self) -> str:
+        return f"{in_words(self.answer)} ({self.certainty:.0%} sure; {self.cost}; {OUTCOMES[self.outcome]})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A picture that could not be looked at, in the place of its answer."""
+
+    error: Exception
+
+    def __str__(self) -> str:
+        return str(self.error)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One step of an episode, as it happens."""
+
+    num_looks: int
+    answer: Mapping[str, Any]
+    prediction: Any  # the model's, for this one picture: [1, ...]
+    certainty: float
+    value: float | None
+    viewpoints: NDArray[np.float32]  # [k, 4] of the next look, in the frame of geometry.viewpoint; k = 0 at the end
+    boxes_px: tuple[Box, ...]
+    """The same in pixels of the picture."""
+    state_map: NDArray[np.float32] | None  # [rows, cols, c]; None if the family has no regular grid
+    heatmap: NDArray[np.float32] | None  # [rows, cols] probability of looking there; None if the policy has none
+    outcome: Outcome | None
+    """None while it goes on."""
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """An answer on one line."""
+    if "label" in answer:
+        return str(answer["label"])
+    places = answer.get("places")
+    if isinstance(places, Mapping):
+        return ", ".join(f"{name} at ({row:+.2f}, {col:+.2f})" for name, (row, col) in places.items())
+    return ", ".join(f"{key}: {value}" for key, value in answer.items())
+
+
+def _looks(count: int) -> str:
+    return "1 look" if count == 1 else f"{count} looks"
