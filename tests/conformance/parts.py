@@ -158,8 +158,10 @@ def flat(value: Any) -> list[np.ndarray]:
 
 
 def assert_close(actual: Any, expected: Any, **tolerance: float) -> None:
+    """The same arrays of the same types; the tolerance, by default none, is for floating point numbers only."""
     a, b = flat(actual), flat(expected)
     assert len(a) == len(b)
     for x, y in zip(a, b, strict=True):
         assert x.dtype == y.dtype
-        np.testing.assert_allclose(x, y, **({"rtol": 0, "atol": 0} | tolerance))
+        exact = {"rtol": 0.0, "atol": 0.0}
+        np.testing.assert_allclose(x, y, **(exact | tolerance if np.issubdtype(x.dtype, np.floating) else exact))

@@ -1,4 +1,4 @@
-"""Every task keeps the contract: the right answer scores best, metrics lie in [0, 1], certainty grows with sharpness."""
+"""Every task keeps the contract: the right answer scores best, metrics are shares, certainty grows with sharpness."""
 
 from __future__ import annotations
 

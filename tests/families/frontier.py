@@ -15,7 +15,7 @@ C, LEVELS, SIZE_PX = 6, (2, 4), (8, 8)
 
 @dataclass(frozen=True, kw_only=True)
 class FrontierState(Rowwise):
-    features: Tensor  # [n, m, c] of a node's parent: what is expected there
+    features: Tensor  # [n, m, c] what its parent showed of a node
     is_open: Tensor  # [n, m]
     coverage: Tensor  # [n, m]
     evidence: Tensor  # [n, c]
@@ -47,10 +47,10 @@ class Frontier(nn.Module):
 
     def open(self, glance, sizes_px):
         seen, m = self.glance(torch.as_tensor(glance).float().flatten(1) / 255), len(self.nodes)
-        n = len(seen)
-        is_open = (self.nodes[:, 2] == 1 / LEVELS[0]).expand(n, m)
+        is_open = (self.nodes[:, 2] == 1 / LEVELS[0]).expand(len(seen), m)
+        counts = torch.zeros(len(seen), dtype=torch.int64)
         return FrontierState(features=seen[:, None] * is_open[..., None], is_open=is_open, evidence=seen,
-                             coverage=seen.new_zeros(n, m), num_looks=torch.zeros(n, dtype=torch.int64),
+                             coverage=seen.new_zeros(len(seen), m), num_looks=counts,
                              sizes_px=torch.as_tensor(sizes_px))  # fmt: skip
 
     def update(self, state, glimpses, look):
@@ -69,10 +69,10 @@ class Frontier(nn.Module):
         )
 
     def observe(self, state):
-        n = len(state.evidence)
-        return Observation(candidates=self.nodes.expand(n, -1, 4), features=state.features.detach().float(), mask=state.is_open,
-                           coverage=state.coverage, summary=state.evidence.detach().float(), num_looks=state.num_looks,
-                           sizes_px=state.sizes_px)  # fmt: skip
+        features, summary = state.features.detach().float(), state.evidence.detach().float()
+        nodes = self.nodes.expand(len(summary), -1, 4)
+        return Observation(candidates=nodes, features=features, mask=state.is_open, coverage=state.coverage,
+                           summary=summary, num_looks=state.num_looks, sizes_px=state.sizes_px)  # fmt: skip
 
     def predict(self, state):
         return self.head(state.evidence)
