@@ -1,0 +1,121 @@
+"""From a trained system to what a report shows of it: rules executed at budgets, curves, values, exits, scanpaths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.evaluation.report_data import CostPoint, ExitHistogram, StopRuleRow, TrainingPoint, ValueBin
+from foveate.evaluation.run import evaluate
+from foveate.stopping import STOP_RULES
+from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.traces import Traces
+from foveate.system import System
+
+RULES = ("value", "confidence", "entropy", "margin", "count", "random", "anti_value")
+CURVE_POINTS = 21
+VALUE_BINS = 8
+
+
+def executed_rows(
+    system: System, table: BudgetTable, source: Any, *, budgets: Sequence[float], num_scenes: int, max_looks: int
+) -> list[StopRuleRow]:
+    """Every rule at every mean number of looks, really executed on scenes that it was not calibrated on."""
+    rows = []
+    for budget in budgets:
+        for rule in RULES:
+            stop = table.stopper(budget, rule=rule)
+            run = evaluate(system, source, num_scenes=num_scenes, max_looks=max_looks, stop=stop)
+            rows.append(
+                StopRuleRow(
+                    rule=rule,
+                    mean_glimpses=run.mean_looks,
+                    accuracy=run.primary,
+                    macs=run.mean_macs,
+                    seconds_per_scene=run.seconds_per_scene,
+                )
+            )
+    return rows
+
+
+def full_length_row(system: System, source: Any, *, num_scenes: int, max_looks: int) -> StopRuleRow:
+    """All looks for every scene: what stopping early is compared with."""
+    run = evaluate(system, source, num_scenes=num_scenes, max_looks=max_looks)
+    return StopRuleRow(
+        rule="all looks", mean_glimpses=run.mean_looks, accuracy=run.primary, macs=run.mean_macs,
+        seconds_per_scene=run.seconds_per_scene,
+    )  # fmt: skip
+
+
+def stop_curves(table: BudgetTable, test: Traces) -> dict[str, list[CostPoint]]:
+    """Accuracy against cost of thresholds solved on calibration scenes, judged on test scenes."""
+    curves = {}
+    for name in RULES:
+        rule, points = STOP_RULES.get(name), []
+        low, high = (budget.amount for budget in table.extremes("looks", rule=name))
+        for budget in np.linspace(low, high, CURVE_POINTS):
+            thresholds = table.thresholds_for(float(budget), rule=name)
+            looks = test.evaluate(rule, thresholds, unit="looks")
+            macs = test.evaluate(rule, thresholds, unit="macs")
+            points.append(CostPoint(mean_glimpses=looks.cost, macs=macs.cost, accuracy=looks.score))
+        curves[name] = points
+    return curves
+
+
+def value_bins(test: Traces) -> tuple[list[ValueBin], float]:
+    """Predicted value against the accuracy that looking on really brought, and their rank correlation."""
+    assert test.values is not None
+    gain = test.scores[:, -1:] - test.scores
+    bins = []
+    for depth in range(test.max_depth):
+        order = np.argsort(test.values[:, depth], kind="stable")
+        for rows in np.array_split(order, VALUE_BINS):
+            bins.append(
+                ValueBin(
+                    num_looks=depth,
+                    predicted=float(test.values[rows, depth].mean()),
+                    measured=float(gain[rows, depth].mean()),
+                    count=len(rows),
+                )
+            )
+    return bins, rank_correlation(test.values[:, :-1].ravel(), gain[:, :-1].ravel())
+
+
+def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Spearman's, with mean ranks for ties; 0 where one side is constant."""
+    ranks = [_mean_ranks(x) for x in (a, b)]
+    if any(rank.std() == 0 for rank in ranks):
+        return 0.0
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def _mean_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(count) - (count - 1) / 2)[place].astype(np.float64)
+
+
+def exit_histograms(table: BudgetTable, test: Traces, budgets: Sequence[float]) -> list[ExitHistogram]:
+    rule = STOP_RULES.get("value")
+    exits = [test.evaluate(rule, table.thresholds_for(budget, rule="value")).exit_fractions for budget in budgets]
+    return [
+        ExitHistogram(budget=budget, fractions=[float(share) for share in shares], rule="value")
+        for budget, shares in zip(budgets, exits, strict=True)
+    ]
+
+
+def training_curve(metrics: Sequence[Mapping[str, float]]) -> list[TrainingPoint]:
+    return [
+        TrainingPoint(
+            seconds=row["time/elapsed_s"], accuracy=row["eval/metric"], random_accuracy=row["eval/metric_random"]
+        )
+        for row in metrics
+        if "eval/metric" in row
+    ]
+
+
+def row_near(rows: Sequence[StopRuleRow], rule: str, looks: float) -> StopRuleRow:
+    """The executed row of a rule that is nearest to a mean number of looks."""
+    return min((row for row in rows if row.rule == rule), key=lambda row: abs(row.mean_glimpses - looks))
