@@ -44,7 +44,7 @@ class Cost:
 
     def __str__(self) -> str:
         macs = f"{self.gmacs:.2f} GMAC" if self.macs >= 1e9 else f"{self.macs / 1e6:.3g} MMAC"
-        return f"{_looks(self.looks)}, {macs}, {self.sensed_pct:.3g} % of the pixels, {self.seconds * 1e3:.3g} ms"
+        return f"{_looks(self.looks)}, {macs}, {self.sensed_pct:.3g} % of the pixels, {_duration(self.seconds)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class Answer:
         return {**asdict(self), "num_looks": self.num_looks, "looks": [list(box) for box in self.looks]}
 
     def __str__(self) -> str:
-        return f"{in_words(self.answer)} ({self.certainty:.0%} sure; {self.cost}; {OUTCOMES[self.outcome]})"
+        return f"{in_words(self.answer, self.size_px)} ({100 * self.certainty:.0f} % sure; {self.cost}; {OUTCOMES[self.outcome]})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,15 +115,27 @@ class Watched:
     """None while it goes on."""
 
 
-def in_words(answer: Mapping[str, Any]) -> str:
-    """An answer on one line."""
+def in_words(answer: Mapping[str, Any], size_px: tuple[int, int]) -> str:
+    """An answer on one line; places in pixels of the picture."""
     if "label" in answer:
         return str(answer["label"])
-    places = answer.get("places")
-    if isinstance(places, Mapping):
-        return ", ".join(f"{name} at ({row:+.2f}, {col:+.2f})" for name, (row, col) in places.items())
+    if places := places_px(answer, size_px):
+        return ", ".join(f"{name} at row {row:.0f}, column {col:.0f}" for name, (row, col) in places.items())
     return ", ".join(f"{key}: {value}" for key, value in answer.items())
+
+
+def places_px(answer: Mapping[str, Any], size_px: tuple[int, int]) -> dict[str, tuple[float, float]]:
+    """(row, col) in pixels of what an answer locates; empty for other answers."""
+    places = answer.get("places")
+    if not isinstance(places, Mapping):
+        return {}
+    height, width = size_px
+    return {str(name): ((row + 1) / 2 * height, (col + 1) / 2 * width) for name, (row, col) in places.items()}
 
 
 def _looks(count: int) -> str:
     return "1 look" if count == 1 else f"{count} looks"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.3g} ms"

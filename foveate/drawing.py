@@ -156,11 +156,19 @@ def _on(a: Point, b: Point, share: float) -> Point:
 
 
 def _free_corner(frame: Sequence[float], taken: list[Point], size: tuple[int, int]) -> Point:
-    """Where a frame's number goes: the corner farthest from other numbers, the first that is far enough."""
+    """Where a frame's number goes: outside the first corner with room, else at the one with the most."""
     r = BADGE_PX / 2
     left, top, right, bottom = frame
-    corners = [(left, top), (right, top), (right, bottom), (left, bottom), ((left + right) / 2, top - r)]
-    inside = [(min(max(x, r), size[0] - r), min(max(y, r), size[1] - r)) for x, y in corners]
+    is_small = min(right - left, bottom - top) < 2 * BADGE_PX
+    out = r if is_small else r / 2  # a number may lie on a corner, but not on all of a small frame
+    corners = [
+        (left - out, top - out),
+        (right + out, top - out),
+        (right + out, bottom + out),
+        (left - out, bottom + out),
+    ]
+    sides = [((left + right) / 2, top - 2 * r), ((left + right) / 2, bottom + 2 * r)]
+    inside = [(min(max(x, r), size[0] - r), min(max(y, r), size[1] - r)) for x, y in [*corners, *sides]]
     room = [min((math.dist(corner, other) for other in taken), default=math.inf) for corner in inside]
     return next((at for at, free in zip(inside, room, strict=True) if free > BADGE_PX), inside[int(np.argmax(room))])
 

@@ -120,6 +120,12 @@ class Looker:
         plan = self._plan(_asked(asked), here)
         return self._watched(self._prepare(picture, plan), plan)
 
+    def warm_up(self) -> None:
+        """Look at nothing once, so that the seconds of the next picture are those of any other."""
+        model = self.system.model
+        bands = model.num_bands
+        list(self.look_many([np.full((64, 64, bands), 0.5, np.float32)], stop_rule=NO_RULE, max_looks=1))
+
     def price(self, looks: int) -> dict[str, float]:
         """What a picture costs with so many looks, per unit that does not depend on the picture."""
         model, price = self.system.model, self.system.model.price()

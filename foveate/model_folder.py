@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 import foveate
 from foveate.atomic import Place, put_back, replacing_folder, write_json, write_text
 from foveate.core import CONTRACT_VERSION
-from foveate.errors import FoveateError, ModelFolderError, OutputError, UsageError
+from foveate.errors import FoveateError, ModelFolderError, OutputError, UsageError, suggest
 from foveate.model_card import model_card, plain, versions
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import System, SystemSpec, build
@@ -34,6 +34,7 @@ WEIGHTS = {
     "policy": "policy/weights.safetensors",
     "critic": "critic/weights.safetensors",
 }
+SHIPPED = Path(__file__).parent / "assets" / "models"
 MAY_CHANGE = (CARD,)  # people write into it; its hash is only a record
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -152,17 +153,25 @@ def load_system(path: Place, *, device: Any = "cpu") -> SavedSystem:
 
 
 def find_folder(path: Place) -> Path:
-    """The model folder at a path: itself, or ``model/`` inside a run folder."""
+    """The model folder at a path: itself, or ``model/`` inside a run folder. A shipped model may be named instead."""
     path = Path(path)
     put_back(path)
+    if not path.exists() and str(path) in shipped():
+        return shipped()[str(path)]
     for folder in (path, path / "model", path.parent if path.name == MANIFEST else path):
         if (folder / MANIFEST).is_file():
             return folder
     if not path.exists():
-        raise ModelFolderError(f"{path}: there is no such folder. {_GIVE}")
+        known = f", or name a shipped model: {', '.join(shipped())}" if shipped() else ""
+        raise ModelFolderError(f"{path}: there is no such folder.{suggest(str(path), shipped())} {_GIVE}{known}")
     if (path / "model").is_dir() or any((path / name).exists() for name in WEIGHTS.values()):
         raise ModelFolderError(f"{path}: {MANIFEST} is missing; {_AGAIN}")
     raise ModelFolderError(f"{path}: is not a model folder (it has no {MANIFEST}). {_GIVE}")
+
+
+def shipped() -> dict[str, Path]:
+    """Folders of the models that come with foveate, by name."""
+    return {folder.name: folder for folder in sorted(SHIPPED.glob("*")) if (folder / MANIFEST).is_file()}
 
 
 def read_manifest(path: Place) -> Manifest:

@@ -1,0 +1,200 @@
+"""`foveate look`: what a model says about pictures, where it looked, and what that cost."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from glob import glob, has_magic
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foveate.cli.output import note, progress_console, say
+from foveate.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from foveate.answers import Answer
+    from foveate.looker import Looker
+
+
+def look(
+    pictures: Annotated[list[str], typer.Argument(help="Picture files, folders of them, or patterns.")],
+    model: Annotated[
+        str | None, typer.Option(help="A model or run folder, or the name of a shipped model (listed when left out).")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help='Mean cost over pictures, by calibration: "2 looks", "1.5GMAC", "20ms".')
+    ] = None,
+    limit: Annotated[
+        list[str] | None, typer.Option(help='Most that any one picture may cost: "20000px". May be repeated.')
+    ] = None,
+    stop_rule: Annotated[
+        str | None, typer.Option(help='A calibrated stop rule; "none" looks as often as allowed.')
+    ] = None,
+    max_looks: Annotated[int | None, typer.Option(help="Looks per picture at most.")] = None,
+    defer_below: Annotated[
+        float | None, typer.Option(help="Certainty below which a picture that did not settle is deferred.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for a scanpath picture and a JSON file per picture.")] = Path(
+        "looks"
+    ),
+    draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw scanpath pictures.")] = True,
+    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 1,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
+) -> None:
+    """Answer about pictures, and show where the model looked.
+
+    One line per picture as soon as it is done: answer, certainty, looks, cost. A picture that cannot be read is named
+    and passed over; the exit code is then 1. Pixels of a picture are read only where the model looks.
+    """
+    if model is None:
+        raise UsageError(_choose_a_model())
+    from foveate.atomic import make_folder
+    from foveate.looker import load
+
+    paths = find_pictures(pictures, leave_out=out)
+    looker = load(model, device=_device(device))
+    make_folder(out)
+    asked: dict[str, Any] = {
+        "budget": budget, "limit": limit or None, "stop_rule": stop_rule, "max_looks": max_looks,
+        "defer_below": defer_below,
+    }  # fmt: skip
+    looker.warm_up()  # or the first picture's seconds would be those of a start
+    answers = looker.look_many(paths, batch_size=batch_size, on_error="give", trail=draw, **asked)
+    names, failed = _file_names(paths), 0
+    with _progress(len(paths)) as advance:
+        for path, name, answer in zip(paths, names, answers, strict=True):
+            failed += not _report(looker, path, answer, out / name if draw else None, out / name, as_json)
+            advance()
+    if failed:
+        raise DataError(f"{failed} of {len(paths)} pictures could not be looked at; they are named above")
+    if not as_json:
+        note(f"saved in {out}/")
+
+
+def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:
+    """Files as they are, pictures inside folders (sorted, hidden ones not), and what patterns match, each once."""
+    found: dict[str, None] = {}
+    for text in given:
+        if Path(text).is_dir():
+            inside = _inside(Path(text), leave_out)
+            if not inside:
+                raise DataError(f"{text}: holds no pictures ({', '.join(_suffixes())}): check the folder")
+        elif not Path(text).exists() and has_magic(text):
+            inside = sorted(glob(text, recursive=True))  # noqa: PTH207 (absolute patterns too)
+            if not inside:
+                raise DataError(f"nothing matches {text!r}: check the pattern")
+        else:
+            inside = [text]
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def _inside(folder: Path, leave_out: Path) -> list[str]:
+    results = leave_out.resolve()
+    return [
+        str(path)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in _suffixes()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and results not in path.resolve().parents
+    ]
+
+
+def _suffixes() -> tuple[str, ...]:
+    from foveate.scenes.decode import SUFFIXES
+
+    return SUFFIXES
+
+
+def _file_names(paths: list[str]) -> list[str]:
+    """A name per picture for its results, without its suffix; the second of the same name gets a number."""
+    taken: dict[str, int] = {}
+    names = []
+    for path in paths:
+        stem = Path(path).stem or "picture"
+        taken[stem] = taken.get(stem, 0) + 1
+        names.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
+    return names
+
+
+def _report(looker: Looker, path: str, answer: Any, picture: Path | None, data: Path, as_json: bool) -> bool:
+    """Save and print one result; whether there was one."""
+    from foveate.answers import Failure
+    from foveate.atomic import write_json
+    from foveate.model_card import plain
+
+    if isinstance(answer, Failure):
+        if as_json:
+            say(json.dumps({"picture": path, "error": str(answer)}, ensure_ascii=False))
+        else:
+            text = str(answer)
+            note(f"skipped: {text if path in text else f'{path}: {text}'}")
+        return False
+    values = plain({"picture": path, "model": looker.name, **answer.to_plain()})
+    if picture is not None:
+        values["scanpath"] = str(_save_scanpath(looker, path, answer, picture))
+    write_json(data.with_name(data.name + ".json"), values)
+    say(json.dumps(values, ensure_ascii=False) if as_json else f"{path}: {answer}")
+    return True
+
+
+def _save_scanpath(looker: Looker, path: str, answer: Answer, place: Path) -> Path:
+    from foveate.atomic import write_bytes
+    from foveate.scanpath import draw_answer
+
+    content = io.BytesIO()
+    draw_answer(path, answer, model=looker.system.model).save(content, "PNG")
+    target = place.with_name(place.name + ".png")
+    write_bytes(target, content.getvalue())
+    return target
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device {name!r}; give cpu, cuda or cuda:N") from None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"device {name!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def _choose_a_model() -> str:
+    """Why nothing is done without --model, and what there is to choose from."""
+    from foveate.model_folder import read_manifest, shipped
+
+    found = shipped()
+    if not found:
+        return "--model is needed: a folder that `foveate train` made. No models come with this foveate"
+    lines = []
+    for name, folder in found.items():
+        manifest = read_manifest(folder)
+        dataset = manifest.provenance.get("dataset", "an unnamed data set")
+        source = dataset.get("name", dataset) if isinstance(dataset, dict) else dataset
+        lines.append(f"  {name}: {manifest.system['task']['name']}, trained on {source}")
+    return "\n".join(
+        ["--model is needed, as no model knows every kind of picture. Your own folder, or one of these:", *lines]
+    )
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """A bar on stderr for the person who waits; nothing for one picture, or where nobody sees it."""
+    console = progress_console()
+    if total < 2 or not console.is_terminal:
+        yield lambda: None
+        return
+    from rich.progress import Progress
+
+    # Lines of the result pass through the bar only where both are the same terminal.
+    with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
+        task = bar.add_task("looking", total=total)
+        yield lambda: bar.advance(task)
