@@ -1,8 +1,8 @@
 """Glance, then fixate: AdaptiveNN's scheme with any two backbones and any readout.
 
 A glance at the whole scene fills a state map; each fixation is read at native resolution, encoded by its own backbone,
-and written into the map where it was seen (Eq. 1, 20 of the paper, with a bilinear splat as Psi). The agent sees the map,
-detached; the answer comes from a readout that accumulates tokens. Parts are shared by all steps, so looks may grow.
+and written into the map where it was seen (Eq. 1, 20 of the paper, with a bilinear splat as Psi). The agent sees the
+map, detached; the answer comes from a readout that accumulates tokens. All steps share all parts, so looks may grow.
 """
 
 from __future__ import annotations
@@ -70,8 +70,13 @@ class GlanceFocusConfig:
         check_relevance(self.relevance, known=(*RELEVANCES, "attention"))
         if self.relevance != "none" and self.auxiliary == "none":
             raise UsageError(
-                f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that it could be computed from; "
-                " set auxiliary to 'cells' or 'pooled'"
+                f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that it could be computed "
+                "from; set auxiliary to 'cells' or 'pooled'"
+            )
+        if self.relevance == "attention" and self.auxiliary != "cells":
+            raise UsageError(
+                f"relevance is 'attention', but auxiliary is {self.auxiliary!r}, which attends to no cell: set auxiliary "
+                "to 'cells', or relevance to 'gradcam' or 'layercam'"
             )
 
 
@@ -111,7 +116,7 @@ class GlanceFocus(nn.Module):
         )
         if config.answer_from_glance:
             self.glance_answer = nn.Linear(self.glance_net.dim, self.focus_net.dim)
-        self.auxiliary = None
+        self.auxiliary: Any = None
         if config.auxiliary != "none":
             self.auxiliary = self.readout.auxiliary(config.auxiliary, dim=config.state_dim, grid=config.state_grid)
 
@@ -220,7 +225,8 @@ class GlanceFocus(nn.Module):
     def training_looks(self) -> tuple[TrainingLook, ...]:
         if self.auxiliary is None:
             return ()
-        return (TrainingLook(name="glance", size_px=None, readout="auxiliary_prediction", weight=self.config.auxiliary_weight),)
+        weight = self.config.auxiliary_weight
+        return (TrainingLook(name="glance", size_px=None, readout="auxiliary_prediction", weight=weight),)
 
     def price(self) -> Price:
         return self._price
@@ -245,12 +251,14 @@ class GlanceFocus(nn.Module):
             cells = config.state_grid[0] * config.state_grid[1]
             passes = 1 if config.relevance == "attention" else 2  # class activation goes back to the input too
             parts["open/relevance"] = passes * counted_macs(self.auxiliary, (1, cells, config.state_dim))
-        total = {kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")}
+        total = {
+            kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")
+        }
         return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
 
     def _relevance(self, state_map: Tensor) -> Tensor | None:
         if self.config.relevance == "attention":
-            with torch.no_grad():
+            with torch.no_grad(), torch.autocast(state_map.device.type, enabled=False):
                 relevance: Tensor = self.auxiliary.attention(state_map.float())
             return relevance
         return class_activation(self.auxiliary, state_map, self.config.relevance)

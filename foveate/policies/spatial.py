@@ -46,7 +46,7 @@ class Spatial(nn.Module):
         self.norm = nn.LayerNorm(config.feature_dim)
         self.inner = nn.Linear(config.feature_dim + 1, config.hidden_dim)
         self.outer = nn.Linear(config.hidden_dim, 3)  # logit, row and column of the offset's mean
-        # Where the family offers a relevance, looking starts from it: a clue of 0.01 % of a scene is rarely hit by chance.
+        # Where the family offers a relevance, looking starts from it: chance rarely hits a clue of 0.01 % of a scene.
         self.relevance_gain = nn.Parameter(torch.ones(()))
         self.revisit_penalty = nn.Parameter(torch.ones(()))
         self.noise_shape = (config.num_looks_per_step, 3)

@@ -32,6 +32,8 @@ CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "glance_focus": {
         "places": {"readout": {"name": "map", "grid": (16, 16)}, "answer_from_glance": False, "glance_px": (42, 56)},
+        "attention": {"relevance": "attention"},
+        "attention-places": {"relevance": "attention", "readout": {"name": "map", "grid": (16, 16)}},
         "relevance": {"relevance": "layercam", "auxiliary": "pooled", "focus_px": (16, 24)},
     },
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},

@@ -61,7 +61,11 @@ def test_observations_have_their_shapes_types_and_bounds(model: Any) -> None:
         assert seen.grid == shape.grid
         assert seen.grid is None or seen.grid[0] * seen.grid[1] == m
         assert (seen.relevance is not None) == shape.has_relevance
-        assert seen.relevance is None or ((seen.relevance >= 0).all() and seen.relevance.isfinite().all())
+        if seen.relevance is not None:
+            assert seen.relevance.shape == (n, m)
+            assert seen.relevance.dtype == torch.float32
+            assert (seen.relevance >= 0).all()
+            assert seen.relevance.isfinite().all()
         assert not any(t.requires_grad for t in vars(seen).values() if isinstance(t, torch.Tensor))
     assert len(widths) == 1, "m is one number for the whole life of a model; pad, and say so in the mask"
 

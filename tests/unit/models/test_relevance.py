@@ -37,5 +37,7 @@ def test_settings_that_cannot_work_are_refused() -> None:
         create_model("glance_focus", num_outputs=3, relevance="grad_cam")
     with pytest.raises(UsageError, match="auxiliary is 'none'"):
         create_model("glance_focus", num_outputs=3, relevance="gradcam", auxiliary="none")
+    with pytest.raises(UsageError, match="attends to no cell"):
+        create_model("glance_focus", num_outputs=3, relevance="attention", auxiliary="pooled")
     with pytest.raises(UsageError, match="Known: none, gradcam, layercam"):
         create_model("adaptivenn_tiny", num_outputs=3, relevance="x")
