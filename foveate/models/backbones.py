@@ -37,7 +37,7 @@ class ConvBackbone(nn.Module):
         layers: list[nn.Module] = []
         width = num_bands
         for out, stride, kernel in zip(channels, strides, kernels, strict=True):
-            layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), nn.GELU()]
+            layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), nn.ReLU()]
             width = out
         self.layers = nn.Sequential(*layers)
         self.dim = width
