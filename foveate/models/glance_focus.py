@@ -75,8 +75,8 @@ class GlanceFocusConfig:
             )
         if self.relevance == "attention" and self.auxiliary != "cells":
             raise UsageError(
-                f"relevance is 'attention', but auxiliary is {self.auxiliary!r}, which attends to no cell: set auxiliary "
-                "to 'cells', or relevance to 'gradcam' or 'layercam'"
+                f"relevance is 'attention', but auxiliary is {self.auxiliary!r}, which attends to no cell: set "
+                "auxiliary to 'cells', or relevance to 'gradcam' or 'layercam'"
             )
 
 

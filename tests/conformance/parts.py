@@ -21,9 +21,9 @@ from foveate.models import MODELS, create_model
 from foveate.policies import POLICIES
 from foveate.registry import Registry
 from foveate.scenes.memory import ArrayScenes
-from tests.families.frontier import Frontier, FrontierConfig
+from tests.families.frontier import Frontier
 from tests.families.squashed import Squashed, SquashedConfig
-from tests.families.tokens import Tokens, TokensConfig
+from tests.families.tokens import Tokens
 
 SIZES_PX = ((64, 96), (48, 48), (120, 64), (96, 80), (64, 96), (40, 56))  # of different scenes, in one batch
 SHAPE = ObservationShape(feature_dim=6, summary_dim=5, grid=(4, 5), num_steps=3, has_relevance=True)
@@ -49,8 +49,8 @@ def _models() -> dict[str, Callable[[], Any]]:
         ):
             small[target] = name
     cases: dict[str, Callable[[], Any]] = {
-        "tokens": lambda: Tokens(TokensConfig()),
-        "frontier": lambda: Frontier(FrontierConfig()),
+        "tokens": Tokens,
+        "frontier": Frontier,
     }
     for name in small.values():
         for variant, settings in {"": {}, **VARIANTS.get(name, {})}.items():

@@ -23,18 +23,13 @@ class FrontierState(Rowwise):
     sizes_px: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
-class FrontierConfig:
-    num_outputs: int = 2
-
-
 class Frontier(nn.Module):
     opening, max_looks, value_range, num_bands = "glance", None, (0.0, 255.0), 3
     observation_shape = ObservationShape(feature_dim=C, summary_dim=C, grid=None, num_steps=1, zoom=True)
 
-    def __init__(self, config: FrontierConfig) -> None:
+    def __init__(self, num_outputs: int = 2) -> None:
         super().__init__()
-        self.glance, self.embed, self.head = nn.Linear(192, C), nn.Linear(192, C), nn.Linear(C, config.num_outputs)
+        self.glance, self.embed, self.head = nn.Linear(192, C), nn.Linear(192, C), nn.Linear(C, num_outputs)
         levels = [torch.cat([grid_centers((g, g), torch.zeros(1)), torch.full((g * g, 2), 1 / g)], 1) for g in LEVELS]
         nodes = torch.cat(levels)
         inside = ((nodes[None, :, :2] - nodes[:, None, :2]).abs() < nodes[:, None, 2:]).all(-1)

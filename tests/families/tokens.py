@@ -1,5 +1,5 @@
 """A throw-away family that the contract must carry: no glance, free centre and zoom, dense prediction, elastic queries
-that read the tokens seen so far by cross-attention.
+
 n rows, m candidates, s slots, c features, q queries."""
 
 import math
@@ -22,19 +22,14 @@ class TokensState(Rowwise):
     sizes_px: Tensor
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokensConfig:
-    num_outputs: int = K
-
-
 class Tokens(nn.Module):
     opening, max_looks, value_range, num_bands = "free", T, (0.0, 255.0), 3
     observation_shape = ObservationShape(feature_dim=C, summary_dim=C, grid=None, num_steps=T, zoom=True)
 
-    def __init__(self, config: TokensConfig) -> None:
+    def __init__(self, num_outputs: int = K) -> None:
         super().__init__()
         self.empty = nn.Parameter(torch.randn(C))
-        self.embed, self.where, self.head = nn.Linear(3 * 64 + 4, C), nn.Linear(4, C), nn.Linear(C, config.num_outputs)
+        self.embed, self.where, self.head = nn.Linear(3 * 64 + 4, C), nn.Linear(4, C), nn.Linear(C, num_outputs)
         zooms = [torch.cat([grid_centers((g, g), torch.zeros(1)), torch.full((g * g, 2), 1 / g)], 1) for g in (1, 2, 3)]
         self.register_buffer("candidates", torch.cat(zooms))
         places = grid_centers((SIDE, SIDE), torch.zeros(1))
