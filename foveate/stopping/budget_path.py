@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import StopRule
-from foveate.stopping.calibrate import expand, nested_positions
+from foveate.stopping.calibrate import expand
+from foveate.stopping.nested import nested_positions
 from foveate.stopping.problem import ROUNDING, Positions, Problem
 from foveate.stopping.traces import Matrix, Traces
 

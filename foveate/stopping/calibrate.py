@@ -1,16 +1,14 @@
 """Thresholds for budgets: Eq. 19 of AdaptiveNN, max score(η) subject to mean cost(η) <= B, solved on stored traces.
 
-The paper uses a genetic algorithm. Here: a nested path by exact coordinate ascent (`lagrangian.py`), from it a vector
-that spends each budget, improved by exact exchanges (`exchange.py`) in the room that its neighbours leave. Budgets are
-taken middle first, so that the most important choices are the freest. Deterministic; the network is never run.
-
-Nested: a lower budget never makes any scene look further. `benchmarks/solver.py` measures what that costs (nothing that
-shows, for rules that work) and how it compares with scipy's differential evolution, on these scenes and on others.
+The paper uses a genetic algorithm. Here everything is exact line searches, deterministic, and nested: a lower budget
+never makes any scene look further (`problem.py` has the terms, `lagrangian.py`, `exchange.py` and `nested.py` the
+parts). The network is never run. `benchmarks/solver.py` compares score, seconds and behaviour on other scenes with
+scipy's differential evolution, and shows what nesting costs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +16,10 @@ from numpy.typing import NDArray
 
 from foveate.core import StopRule
 from foveate.errors import BudgetError
-from foveate.stopping.exchange import Room, improve
-from foveate.stopping.lagrangian import nested_path
+from foveate.stopping.nested import nested_positions, spender
 from foveate.stopping.problem import ROUNDING, Positions, Problem
 from foveate.stopping.traces import Matrix, Traces
 from foveate.stopping.units import Budget
-
-NUM_PRICES = 33
-_SWEEPS, _LAST_SWEEPS = 4, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,34 +112,6 @@ def full_accuracy(traces: Traces, rule: StopRule, unit: str = "looks", *, num_bu
     return FullAccuracy(point=point, full_score=full_score, full_cost=float(cost[-1]))
 
 
-def nested_positions(problem: Problem, budgets: NDArray[np.float64]) -> Positions:
-    """Positions ``[K, C]``, element by element non-decreasing, for increasing budgets ``[K]``."""
-    at_budget = _spender(problem, nested_path(problem, NUM_PRICES))
-    if len(problem.ladder) == 1:  # one threshold has one path: there is nothing to choose
-        return np.stack([*map(at_budget, budgets.tolist())])
-    found = np.stack([*[problem.nobody] * (len(budgets) + 1), problem.everybody])
-
-    def settle(k: int, start: Positions, below: int, above: int, sweeps: int) -> None:
-        room = Room(low=found[below], high=found[above], budget=float(budgets[k - 1]))
-        found[k] = problem.meet(improve(problem, start, room, sweeps=sweeps), room.high, room.budget)
-
-    def divide(below: int, above: int) -> None:
-        if above - below < 2:
-            return
-        k = (below + above) // 2
-        low, high, budget = found[below], found[above], float(budgets[k - 1])
-        start = at_budget(budget).clip(low, high)
-        start = problem.meet(low, start, budget) if problem.cost(start) > budget else problem.meet(start, high, budget)
-        settle(k, start, below, above, _SWEEPS)
-        divide(below, k)
-        divide(k, above)
-
-    divide(0, len(budgets) + 1)
-    for k in range(1, len(budgets) + 1):
-        settle(k, found[k], k - 1, k + 1, _LAST_SWEEPS)
-    return found[1:-1]
-
-
 def expand(traces: Traces, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Thresholds per depth ``[T]`` as :class:`foveate.core.Stopper` indexes them, by number of looks. [1] stays [1]."""
     return np.repeat(thresholds, np.diff(traces.looks)) if len(thresholds) == traces.max_depth else thresholds
@@ -156,18 +122,7 @@ def _averaged(problem: Problem, halves: Iterable[Problem], budgets: NDArray[np.f
     shares = [nested_positions(half, budgets) / half.everybody for half in halves]
     mean = np.rint(np.mean(shares, axis=0) * problem.everybody).astype(np.int64)
     path = np.concatenate([problem.nobody[None], mean, problem.everybody[None]])
-    return np.stack([*map(_spender(problem, path), budgets.tolist())])
-
-
-def _spender(problem: Problem, path: Positions) -> Callable[[float], Positions]:
-    """The function from a budget to the vector ``[C]`` that spends it, on a nested path from nobody to everybody."""
-    costs = [problem.cost(positions) for positions in path]
-
-    def at_budget(budget: float) -> Positions:
-        last = max(int(np.searchsorted(costs, budget * (1 + ROUNDING), side="right")) - 1, 0)
-        return path[-1] if last == len(path) - 1 else problem.meet(path[last], path[last + 1], budget)
-
-    return at_budget
+    return np.stack([*map(spender(problem, path), budgets.tolist())])
 
 
 def _halves(num_scenes: int, resamples: int) -> Iterator[NDArray[np.int64]]:
