@@ -84,7 +84,8 @@ class Answer:
         return {**asdict(self), "num_looks": self.num_looks, "looks": [list(box) for box in self.looks]}
 
     def __str__(self) -> str:
-        return f"{in_words(self.answer, self.size_px)} ({100 * self.certainty:.0f} % sure; {self.cost}; {OUTCOMES[self.outcome]})"
+        sure = f"{100 * self.certainty:.0f} % sure"
+        return f"{in_words(self.answer, self.size_px)} ({sure}; {self.cost}; {OUTCOMES[self.outcome]})"
 
 
 @dataclass(frozen=True, kw_only=True)

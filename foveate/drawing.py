@@ -207,13 +207,14 @@ class _Pen:
             self.draw.line(points, fill=ink, width=round(wide * SMOOTH))
 
     def frame(self, box: Sequence[float], colour: Colour, *, dashed: bool = False) -> None:
-        """A thin frame around (left, top, right, bottom); nothing is drawn over what is inside."""
+        """A thin frame around (left, top, right, bottom); only a hair of its halo lies over what is inside."""
         for ink, outside, width in (((*PAPER, 225), 3.4, 4.6), ((*colour, 255), 2.2, 2.2)):
             left, top, right, bottom = (
                 (edge + side * outside) * SMOOTH for edge, side in zip(box, (-1, -1, 1, 1), strict=True)
             )
             if dashed and ink[:3] == colour:
-                self._dashes((left, top, right, bottom), ink, round(width * SMOOTH))
+                half = width * SMOOTH / 2
+                self._dashes((left + half, top + half, right - half, bottom - half), ink, round(width * SMOOTH))
             else:
                 self.draw.rounded_rectangle(
                     (left, top, right, bottom), 3 * SMOOTH, outline=ink, width=round(width * SMOOTH)
@@ -273,7 +274,7 @@ def _draw_cell(panel: Image.Image, at: tuple[int, int], crop: Picture, text: str
     size = (max(round(width * scale), 1), max(round(height * scale), 1))
     how = Image.Resampling.BICUBIC if scale < 4 else Image.Resampling.NEAREST  # few pixels: show them as they are
     thumb = Image.fromarray(np.ascontiguousarray(crop)).convert("RGB").resize(size, how)
-    x, y = at[0] + (THUMB_PX - size[0]) // 2, at[1] + (THUMB_PX - size[1]) // 2
+    x, y = at[0] + (THUMB_PX - size[0]) // 2, at[1]
     panel.paste(thumb, (x, y))
     draw = ImageDraw.Draw(panel)
     draw.rectangle((x, y, x + size[0] - 1, y + size[1] - 1), outline=colour, width=2)

@@ -21,6 +21,7 @@ from foveate.atomic import Place
 from foveate.core import Observation, Stopper, as_numpy, take
 from foveate.cost import Ledger
 from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
+from foveate.evaluation.record import here
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
@@ -29,7 +30,6 @@ from foveate.scenes.given import Given, Ready, prepare, scenes_of
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.limits import Limits
-from foveate.stopping.traces import Origin
 from foveate.stopping.units import Budget
 from foveate.system import System
 
@@ -84,13 +84,13 @@ class Looker:
     def of(cls, saved: SavedSystem) -> Looker:
         return cls(saved.system, budgets=saved.budgets, name=str(saved.path), manifest=saved.manifest)
 
-    def look(self, picture: Given, *, trail: bool = False, here: Origin | None = None, **asked: Any) -> Answer:
+    def look(self, picture: Given, *, trail: bool = False, **asked: Any) -> Answer:
         """Answer about one picture: a path, a Pillow picture, an array ``[H, W(, C)]`` or a tensor ``[C, H, W]``.
 
         Keyword arguments as :class:`Asked`. ``trail`` also works out what would have been answered after each look.
-        ``here`` describes the machine for budgets in ms. Raises SceneError, BudgetError, UsageError.
+        Raises SceneError, BudgetError, UsageError.
         """
-        (answer,) = self.look_many([picture], trail=trail, here=here, **asked)
+        (answer,) = self.look_many([picture], batch_size=1, trail=trail, **asked)
         assert isinstance(answer, Answer)
         return answer
 
@@ -101,7 +101,6 @@ class Looker:
         batch_size: int = BATCH_SIZE,
         on_error: Literal["raise", "give"] = "raise",
         trail: bool = False,
-        here: Origin | None = None,
         **asked: Any,
     ) -> Iterator[Answer | Failure]:
         """Answers in order, worked out in batches as they are asked for.
@@ -112,12 +111,12 @@ class Looker:
             raise UsageError(f"on_error is {on_error!r}; allowed are 'raise' and 'give'")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; it must be at least 1")
-        plan = self._plan(_asked(asked), here)
+        plan = self._plan(_asked(asked), batch_size)
         return self._answers(pictures, plan, batch_size=batch_size, on_error=on_error, trail=trail)
 
-    def watch(self, picture: Given, *, here: Origin | None = None, **asked: Any) -> Iterator[Watched]:
+    def watch(self, picture: Given, **asked: Any) -> Iterator[Watched]:
         """Every step of an episode as it happens: what is known, and where it looks next."""
-        plan = self._plan(_asked(asked), here)
+        plan = self._plan(_asked(asked), 1)
         return self._watched(self._prepare(picture, plan), plan)
 
     def warm_up(self) -> None:
@@ -133,12 +132,12 @@ class Looker:
         opened = glance if model.opening == "glance" else 0
         return {"looks": looks, "px": opened + looks * focus, "macs": price.open_macs + looks * price.look_macs}
 
-    def _plan(self, asked: Asked, here: Origin | None) -> _Plan:
+    def _plan(self, asked: Asked, batch_size: int) -> _Plan:
         if asked.max_looks is not None and (not isinstance(asked.max_looks, int) or asked.max_looks < 0):
             raise UsageError(f"max_looks is {asked.max_looks!r}; it must be a whole number of at least 0")
         if asked.defer_below is not None and not 0 <= asked.defer_below <= 1:
             raise UsageError(f"defer_below is {asked.defer_below}; a certainty is between 0 and 1")
-        stop: Any = self._stopper(asked, here)
+        stop: Any = self._stopper(asked, batch_size)
         parts, limits = self.system, self._limits(asked)
         player = Player(
             model=parts.model, policy=parts.policy, critic=parts.critic, task=parts.task, stop=stop,
@@ -146,7 +145,7 @@ class Looker:
         )  # fmt: skip
         return _Plan(player=player, limits=limits, defer_below=asked.defer_below)
 
-    def _stopper(self, asked: Asked, here: Origin | None) -> Stopper | None:
+    def _stopper(self, asked: Asked, batch_size: int) -> Stopper | None:
         rule = asked.stop_rule
         if rule == NO_RULE:
             if asked.budget is not None:
@@ -163,7 +162,8 @@ class Looker:
                 f"run `foveate calibrate {self.name} --data FOLDER`, or give a limit or max_looks instead"
             )
         budget = asked.budget if asked.budget is not None else self.budgets.full_score_budget(rule=rule)
-        return self.budgets.stopper(budget, rule=rule, here=here)
+        here_now = here(self.budgets.origin.split, batch_size, self.system)  # budgets in ms hold on their machine only
+        return self.budgets.stopper(budget, rule=rule, here=here_now)
 
     def _limits(self, asked: Asked) -> Limits | None:
         if asked.limit is None:

@@ -22,11 +22,12 @@ core
 scenes | models | policies + critics | stopping | tasks
 cost, rollout, system
 importing | model_folder + model_card
-answers, scanpath, looker
 training | evaluation | export | runtime
+answers, scanpath, looker
 recipes
 demo
 server | cli
+__main__
 """
 
 # Importing these must leave torch out: the exported runtime and the file readers use them where torch is not installed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from PIL import Image
 import foveate
 from foveate.answers import Answer, Failure
 from foveate.errors import BudgetError, FoveateError, IncompatibleError, SceneError, UsageError
+from foveate.evaluation.record import here
 from foveate.looker import Looker
 from foveate.model_folder import save
 from foveate.rollout import Player, rollout
@@ -334,3 +336,24 @@ def test_answers_come_as_soon_as_a_batch_is_done(plain_looker: Looker) -> None:
     answers = plain_looker.look_many(endless(), batch_size=2)
     next(answers)
     assert len(taken) == 2
+
+
+def test_budgets_in_ms_hold_on_their_machine_only(looker: Looker) -> None:
+    assert looker.budgets is not None
+    rng = np.random.default_rng(0)
+    looks = np.tile(np.arange(4.0), (40, 1))
+
+    def table(**origin: Any) -> BudgetTable:
+        traces = Traces(
+            scores=np.tile([0.1, 0.4, 0.6, 0.7], (40, 1)), costs={"looks": looks, "ms": 1 + looks},
+            values=rng.random((40, 4)), noise=rng.random((40, 4)), scene_noise=rng.random(40),
+            origin=replace(here("", 1, looker.system), **origin),
+        )  # fmt: skip
+        return BudgetTable.build(traces, rules=("value",))
+
+    picture = pictures(1)[0]
+    assert Looker(looker.system, budgets=table()).look(picture, budget="1ms").num_looks == 0
+    with pytest.raises(BudgetError, match="measured with device 'abacus'"):
+        Looker(looker.system, budgets=table(device="abacus")).look(picture, budget="2ms")
+    with pytest.raises(BudgetError, match="batch size"):
+        list(Looker(looker.system, budgets=table()).look_many([picture], budget="2ms", batch_size=4))
