@@ -1,4 +1,4 @@
-"""The agent's side of training: a buffer of transitions that is carried across steps and epochs, and its PPO updates."""
+"""The agent's side of training: transitions, carried across steps and epochs until they are used, and PPO updates."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from foveate.core import concat
-from foveate.errors import TrainingError
+from foveate.errors import TrainingError, UsageError
 from foveate.training.lesson import Transitions, pack, unpack
 from foveate.training.parallel import World
 from foveate.training.ppo import PpoBatch, PpoConfig, PpoLoss, ppo_loss
 from foveate.training.returns import gae
+from foveate.training.sources import to_device
+
+Part = tuple[Transitions, Tensor]  # of n scenes, and their rewards [n, T]
 
 
 class AgentLearner:
@@ -22,12 +25,15 @@ class AgentLearner:
         self.policy, self.critic, self.config, self.world = policy, critic, config, world
         parts = [part for part in (policy, critic) if isinstance(part, nn.Module)]
         self.learns_policy = hasattr(policy, "score")
+        if self.learns_policy and critic is None:
+            raise UsageError("a policy is trained against a critic's values, and there is none: add one, spatial_value")
         self.parameters = [p for part in parts for p in part.parameters()]
         self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr) if self.parameters else None
-        self.buffer: list[tuple[Transitions, Tensor]] = []  # transitions and rewards [n, T] of each step
+        self.buffer: list[list[Part]] = []  # one entry per training step: its accumulated parts
 
-    def collect(self, transitions: Transitions, rewards: Tensor) -> None:
-        self.buffer.append((transitions, rewards))
+    def collect(self, parts: list[Part]) -> None:
+        """What one training step gave, in its accumulated parts."""
+        self.buffer.append(parts)
 
     @property
     def is_full(self) -> bool:
@@ -35,10 +41,11 @@ class AgentLearner:
 
     def learn(self, *, lr_scale: float, seed: int) -> PpoLoss | None:
         """Use up the buffer. Returns the last minibatch's losses, or None when there is nothing to train."""
+        if self.optimizer is None:
+            self.buffer = []
+            return None
         batch = self._batch()
         self.buffer = []
-        if self.optimizer is None:
-            return None
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.lr * lr_scale
         generator = torch.Generator().manual_seed(seed)
@@ -51,23 +58,24 @@ class AgentLearner:
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint: the optimiser, and the buffer as plain mappings of tensors."""
-        buffer = [(pack(transitions), rewards) for transitions, rewards in self.buffer]
+        buffer = [[(pack(transitions), rewards) for transitions, rewards in step] for step in self.buffer]
         return {"optimizer": self.optimizer.state_dict() if self.optimizer else None, "buffer": buffer}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any], device: torch.device) -> None:
         if self.optimizer is not None:
             self.optimizer.load_state_dict(state["optimizer"])
-        self.buffer = [(unpack(packed), rewards) for packed, rewards in state["buffer"]]
+        self.buffer = [
+            [(unpack(to_device(packed, device)), rewards.to(device)) for packed, rewards in step]
+            for step in state["buffer"]
+        ]
 
     @torch.no_grad()
     def _batch(self) -> PpoBatch:
         config = self.config
         parts, advantages, returns, values = [], [], [], []
-        for transitions, rewards in self.buffer:
+        for transitions, rewards in (part for step in self.buffer for part in step):
             value = self.critic.value(transitions.observation)
-            advantage, target = gae(
-                rewards, value.view_as(rewards), gamma=config.gamma, lam=config.gae_lambda
-            )
+            advantage, target = gae(rewards, value.view_as(rewards), gamma=config.gamma, lam=config.gae_lambda)
             parts.append(transitions)
             advantages.append(advantage.flatten())
             returns.append(target.flatten())
@@ -88,10 +96,10 @@ class AgentLearner:
     def _update(self, rows: PpoBatch) -> PpoLoss:
         assert self.optimizer is not None
         loss = ppo_loss(self.policy if self.learns_policy else None, self.critic, rows, self.config)
-        if not torch.isfinite(loss.total):
+        if self.world.agree(not bool(torch.isfinite(loss.total))):  # all leave, or the others would wait forever
             raise TrainingError(
-                f"the agent's loss is not finite (policy {float(loss.policy)}, value {float(loss.value)}); the last good "
-                "checkpoint is kept. A lower ppo.lr or a smaller max_grad_norm usually mends it"
+                f"the agent's loss is not finite (policy {float(loss.policy)}, value {float(loss.value)}); the last "
+                "good checkpoint is kept. A lower ppo.lr or a smaller max_grad_norm usually mends it"
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()

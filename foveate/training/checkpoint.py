@@ -13,7 +13,7 @@ from foveate.errors import DataError
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Replace the checkpoint at ``path`` in one step: a crash leaves the old one. OutputError if it cannot be written."""
+    """Replace the checkpoint at ``path`` in one step: a crash leaves the old one. OutputError if that is impossible."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_bytes(path, buffer.getvalue())

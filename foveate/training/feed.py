@@ -11,7 +11,7 @@ B = TypeVar("B")
 
 
 def ahead(make: Callable[[int], B], steps: range, *, depth: int = 2) -> Iterator[B]:
-    """``make(step)`` for every step, in order, computed up to ``depth`` ahead in one thread. Errors surface in place."""
+    """``make(step)`` for every step, in order, computed up to ``depth`` ahead in one thread. Errors come in place."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="scenes") as pool:
         pending: deque[Future[B]] = deque()
         upcoming = iter(steps)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from foveate.atomic import write_text
 from foveate.training.metrics import METRICS
 
 
@@ -52,7 +53,7 @@ class Journal:
 
 
 def forget_after(folder: Path, step: int) -> list[dict[str, float]]:
-    """Drop the lines of ``metrics.jsonl`` past a checkpoint's step, which a resumed run writes again; return the rest."""
+    """Drop the lines of ``metrics.jsonl`` past a checkpoint's step, which a resumed run writes again; the rest."""
     path = folder / "metrics.jsonl"
     if not path.exists():
         return []
@@ -64,7 +65,7 @@ def forget_after(folder: Path, step: int) -> list[dict[str, float]]:
             break  # the line that was being written when the run was killed
         if row["step"] <= step:
             rows.append(row)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
     return rows
 
 
@@ -81,4 +82,4 @@ def _tensorboard(folder: Path) -> Any | None:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(str(folder / "tensorboard"))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(folder / "tensorboard"))

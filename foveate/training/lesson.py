@@ -1,9 +1,9 @@
-"""What one batch of full-length episodes teaches: the task's loss at every step, rewards, and transitions for the agent.
+"""What one batch of full-length episodes teaches: the task's loss at every step, rewards, transitions for the agent.
 
 Two forms of the representation loss. ``"code"``, the default, is what the official code computes: a *sum* of the losses
 of the glance and of all looks, plus the auxiliary looks, plus self-distillation from the last step. ``"paper"`` is
-Eq. 5 and 24: the *mean* over looks 1..T (P(t_o = t) = 1/T), without the glance. Relative to the paper's form, the code's
-auxiliary weights are therefore T + 1 times weaker.
+Eq. 5 and 24: the *mean* over looks 1..T (P(t_o = t) = 1/T), without the glance. Relative to the paper's form, the
+code's auxiliary weights are therefore T + 1 times weaker.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def step_losses(episode: Episode, task: Task, target: Any) -> tuple[Tensor, Tens
     return torch.stack(losses, 1), torch.stack(scores, 1), torch.stack(metrics, 1)
 
 
-def lesson(episode: Episode, task: Task, target: Any, auxiliary: Mapping[str, tuple[Tensor, float]], config: LossConfig) -> Lesson:
+def lesson(
+    episode: Episode, task: Task, target: Any, auxiliary: Mapping[str, tuple[Tensor, float]], config: LossConfig
+) -> Lesson:
     """``auxiliary`` maps names to (loss per scene [n], weight)."""
     losses, scores, metrics = step_losses(episode, task, target)
     total = losses.sum(1).mean() if config.form == "code" else losses[:, 1:].mean()
@@ -106,8 +108,6 @@ def transitions(episode: Episode, rewards: Tensor) -> Transitions:
         log_prob=None if looks[0].log_prob is None else stacked([look.log_prob for look in looks]),
         reward=rewards.flatten(),
     )
-
-
 
 
 def pack(transitions: Transitions) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The one list of metric names, for every algorithm, so that curves compare. Written to metrics.jsonl and TensorBoard."""
+"""The one list of metric names, for every algorithm, so that curves compare; in metrics.jsonl and TensorBoard."""
 
 from __future__ import annotations
 

@@ -23,6 +23,8 @@ class World:
 
     rank: int = 0
     size: int = 1
+    device: torch.device | str = "cpu"
+    """Where small numbers are exchanged: NCCL takes nothing from the CPU."""
 
     @property
     def is_main(self) -> bool:
@@ -59,16 +61,43 @@ class World:
         variance = (squares / count - mean.square()).clamp(min=0) * count / (count - 1).clamp(min=1)
         return mean.to(value.dtype), variance.sqrt().to(value.dtype)
 
+    def means(self, *values: float) -> list[float]:
+        """Means of plain numbers over processes, in one message."""
+        if self.size == 1:
+            return list(values)
+        shared: list[float] = self.mean(torch.tensor(values, dtype=torch.float64, device=self.device)).tolist()
+        return shared
+
     def agree(self, flag: bool) -> bool:
         """Whether any process raised the flag."""
-        return bool(self.mean(torch.tensor(float(flag))) > 0)
+        return self.means(float(flag))[0] > 0
+
+    def share(self, parameters: Iterable[Tensor]) -> None:
+        """Everybody takes the first process's values."""
+        if self.size > 1:
+            for parameter in parameters:
+                dist.broadcast(parameter.detach(), src=0)
+
+    def leave(self) -> None:
+        """Take leave of the others; a world of one goes on as it is."""
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def join_world(device: torch.device) -> World:
     """The world that ``torchrun`` describes in the environment, or a world of one."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    if world_size_here() == 1:
         return World()
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=timedelta(minutes=10))
-    return World(rank=dist.get_rank(), size=dist.get_world_size())
+    return World(rank=dist.get_rank(), size=dist.get_world_size(), device=device)
+
+
+def rank_here() -> int:
+    """This process's number, as ``torchrun`` says, before any world is joined; 0 without it."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size_here() -> int:
+    """How many processes ``torchrun`` started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))

@@ -66,7 +66,7 @@ def ppo_loss(policy: LearnedPolicy | None, critic: Critic, batch: PpoBatch, conf
 
     Without a policy only the critic learns: V of a policy that is not learned, so that its rows can be stopped too.
     """
-    if policy is None:
+    if policy is None or batch.behaviour is None or batch.log_prob is None:
         log_ratio, entropy = torch.zeros_like(batch.returns), torch.zeros_like(batch.returns).mean()
     else:
         score = policy.score(batch.observation, batch.action, batch.behaviour)

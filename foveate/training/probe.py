@@ -12,7 +12,9 @@ from foveate.policies import POLICIES
 from foveate.rollout import Player, rollout
 from foveate.system import System, resolve
 from foveate.training.config import TrainConfig
-from foveate.training.sources import Source
+from foveate.training.sources import Source, to_device
+
+MAX_SCENES = 64  # at a time, which bounds the memory of large pictures
 
 
 class Probe:
@@ -20,7 +22,8 @@ class Probe:
 
     def __init__(self, held_out: Source, config: TrainConfig, device: torch.device) -> None:
         count = min(config.eval_scenes, len(held_out))
-        self.batch = held_out.batch(np.arange(count), epoch_seed=0)
+        parts = np.array_split(np.arange(count), -(-count // MAX_SCENES))
+        self.batches = [held_out.batch(part, epoch_seed=0) for part in parts]
         self.num_looks = config.num_looks
         self.device = device
 
@@ -32,10 +35,12 @@ class Probe:
     @torch.inference_mode()
     def _metric(self, system: System, policy: Any) -> float:
         system.train(False)
-        noise = Noise(seed=0, scenes=self.batch.indices)
         player = Player(model=system.model, policy=policy, max_looks=self.num_looks)
-        episode = rollout(self.batch.scenes, player, noise=noise, explore=not hasattr(policy, "score"))
-        target = self.batch.target.to(self.device)
-        metrics = system.task.metrics(episode.prediction, target)
+        scores = []
+        for batch in self.batches:
+            noise = Noise(seed=0, scenes=batch.indices)
+            episode = rollout(batch.scenes, player, noise=noise, explore=not hasattr(policy, "score"))
+            metrics = system.task.metrics(episode.prediction, to_device(batch.target, self.device))
+            scores.append(metrics[system.task.primary_metric])
         system.train()
-        return float(metrics[system.task.primary_metric].mean())
+        return float(torch.cat(scores).mean())

@@ -9,8 +9,8 @@ from torch import Tensor
 def gae(rewards: Tensor, values: Tensor, *, gamma: float, lam: float) -> tuple[Tensor, Tensor]:
     """Generalised advantage estimates and their lambda-returns, both ``[n, T]``, of rewards and values ``[n, T]``.
 
-    ``values[:, t]`` is V(s_t) before look t + 1, whose reward is ``rewards[:, t]``. The episode ends after step T, so the
-    bootstrap there is zero.
+    ``values[:, t]`` is V(s_t) before look t + 1, whose reward is ``rewards[:, t]``. The episode ends after step T, so
+    the bootstrap there is zero.
     """
     advantages = torch.zeros_like(rewards)
     running = torch.zeros_like(rewards[:, 0])

@@ -29,7 +29,9 @@ class Batch:
 class Source(Protocol):
     """A data set of scenes and targets."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same key would give another scene or target."""
 
     def __len__(self) -> int: ...
 
@@ -69,15 +71,21 @@ def places_of(num_targets: int) -> TargetOf:
     return target_of
 
 
-def label_or_none(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> torch.Tensor:
-    """Class ``[n]`` of the first object, counted from 1; 0 where the scene has none."""
-    return torch.from_numpy(targets["labels"][:, 0] + 1)
+def label_and_place(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> dict[str, torch.Tensor]:
+    """Class ``[n]`` of the first object, counted from 1, 0 where there is none, and its centre: the target of spotting."""
+    return {
+        "label": torch.from_numpy(targets["labels"][:, 0] + 1),
+        "place": places_of(1)(targets, canvas_px),
+    }
 
 
-def training_indices(step: int, *, batch_size: int, num_scenes: int, seed: int) -> tuple[Indices, int]:
+def training_indices(
+    step: int, *, batch_size: int, num_scenes: int, seed: int, multiple_of: int = 1
+) -> tuple[Indices, int]:
     """Scenes of a training step and their epoch seed: each epoch is its own permutation; a rest too small for a batch
-    waits for the next epoch, so that no batch mixes epochs. The whole is a pure function of the step."""
-    size = min(batch_size, num_scenes)
+    waits for the next epoch, so that no batch mixes epochs. The whole is a pure function of the step. A batch is no
+    larger than the data set, and a multiple of ``multiple_of``, so that processes and accumulated parts are even."""
+    size = min(batch_size, num_scenes) // multiple_of * multiple_of
     per_epoch = num_scenes // size
     epoch, place = divmod(step, per_epoch)
     epoch_seed = seed * 1_000_003 + epoch

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from foveate.config import to_plain
 from foveate.errors import TrainingError, UsageError
@@ -31,13 +32,15 @@ from foveate.training.config import TrainConfig
 from foveate.training.feed import ahead
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal, forget_after
-from foveate.training.lesson import Lesson, lesson, transitions
-from foveate.training.parallel import World, join_world
+from foveate.training.lesson import Lesson, Transitions, lesson, transitions
+from foveate.training.optimizer import decay_groups
+from foveate.training.parallel import join_world
 from foveate.training.ppo import PpoLoss
 from foveate.training.probe import Probe
-from foveate.training.sources import Batch, Source, training_indices
+from foveate.training.sources import Batch, Source, to_device, training_indices
 
 PREDICTION = frozenset({"prediction"})
+MAY_CHANGE = ("steps", "seconds", "eval_every", "eval_scenes", "log_every", "checkpoint_every_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,13 +76,20 @@ class Trainer:
                 f"batch_size is {config.batch_size}; it must be a multiple of {self.world.size} processes x "
                 f"{config.accumulate} accumulated parts"
             )
+        if len(source) < self.world.size * config.accumulate:
+            raise UsageError(
+                f"{len(source)} training scenes are too few for {self.world.size} processes x {config.accumulate} parts"
+            )
         self.parameters = [p for p in system.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.amp == "fp16")
+        self.optimizer = torch.optim.AdamW(decay_groups(system.model, config.weight_decay), lr=config.lr)
+        self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
         self.agent = AgentLearner(system.policy, system.critic, config.ppo, self.world)
         self.probe = Probe(held_out, config, self.device) if held_out is not None else None
         self.console, self.title = (console if self.world.is_main else None), title
-        self.step, self.elapsed_s, self.num_broken = 0, 0.0, 0
+        for module in system.modules().values():
+            self.world.share([*module.parameters(), *module.buffers()])
+        self.step, self.elapsed_s, self.num_broken, self._asked = 0, 0.0, 0, 0
+        self._seen_since_report, self._reported_s = 0, 0.0
         self._times: dict[str, float] = defaultdict(float)
 
     # -- the run ---------------------------------------------------------------------------------------------------
@@ -91,27 +101,33 @@ class Trainer:
         journal = Journal(is_main_folder, console=self.console, total_steps=self.config.steps, title=self.title)
         journal.rows[:0] = rows
         self.system.train()
-        finished, last_save_s = False, time.perf_counter()
         try:
             with Interrupt() as interrupt:
-                for batch in ahead(self._batch, range(self.step, self.config.steps)):
-                    start_s = time.perf_counter()
-                    self._step(batch, journal)
-                    self.elapsed_s += time.perf_counter() - start_s
-                    finished = self.world.agree(self.progress >= 1)
-                    asked = self.world.agree(interrupt.asked)
-                    if finished or asked:
-                        break
-                    if time.perf_counter() - last_save_s > self.config.checkpoint_every_s:
-                        self._save()
-                        last_save_s = time.perf_counter()
-                else:
-                    finished = True
+                self._steps(journal, interrupt)
         finally:
             journal.close()
         self._save()
         self.system.train(False)
+        finished = self.progress >= 1
         return TrainResult(finished=finished, steps=self.step, seconds=self.elapsed_s, metrics=journal.rows)
+
+    def _steps(self, journal: Journal, interrupt: Interrupt) -> None:
+        """Steps until the end or Ctrl-C. Every process takes the same decisions, so none waits for the others."""
+        if self.progress >= 1:
+            return
+        last_save_s = last_s = time.perf_counter()
+        for parts in ahead(self._batch, range(self.step, self.config.steps)):
+            self._times["time/data_s"] += time.perf_counter() - last_s
+            self._step(parts, journal)
+            now_s = time.perf_counter()
+            since_save_s = now_s - last_save_s
+            passed_s, asked, since_save_s = self.world.means(now_s - last_s, float(interrupt.asked), since_save_s)
+            self.elapsed_s, last_s = self.elapsed_s + passed_s, now_s
+            if self.progress >= 1 or asked > 0:
+                return
+            if since_save_s > self.config.checkpoint_every_s:
+                self._save()
+                last_save_s = time.perf_counter()
 
     @property
     def progress(self) -> float:
@@ -132,10 +148,15 @@ class Trainer:
     def _batch(self, step: int) -> list[Batch]:
         """This process's share of a step's scenes, in accumulated parts."""
         indices, epoch_seed = training_indices(
-            step, batch_size=self.config.batch_size, num_scenes=len(self.source), seed=self.config.seed
+            step,
+            batch_size=self.config.batch_size,
+            num_scenes=len(self.source),
+            seed=self.config.seed,
+            multiple_of=self.world.size * self.config.accumulate,
         )
+        self._asked = len(indices)
         parts = np.array_split(self.world.slice(indices), self.config.accumulate)
-        return [self.source.batch(part, epoch_seed) for part in parts if len(part)]
+        return [self.source.batch(part, epoch_seed) for part in parts]
 
     def _step(self, parts: list[Batch], journal: Journal) -> None:
         lr_scale = self.lr_scale()
@@ -143,7 +164,12 @@ class Trainer:
             group["lr"] = self.config.lr * lr_scale
         anneal(self.system.policy, 1.0 if self.progress < self.config.warmup_frac else lr_scale)
         self.optimizer.zero_grad(set_to_none=True)
-        lessons = [self._learn(part, len(parts)) for part in parts]
+        num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
+        self.num_broken += self._asked - num_scenes
+        self._seen_since_report += num_scenes
+        taught = [self._learn(part, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]
+        lessons = [one for one, _ in taught]
+        self.agent.collect([(steps, one.rewards) for one, steps in taught])
         with self._timed("time/backward_s"):
             self._update_backbone(lessons)
         with self._timed("time/agent_s"):
@@ -151,21 +177,21 @@ class Trainer:
         self.step += 1
         self._report(lessons, agent_loss, lr_scale, journal)
 
-    def _learn(self, part: Batch, num_parts: int) -> Lesson:
+    def _learn(self, part: Batch, *, share: float) -> tuple[Lesson, Transitions]:
+        """Adds the part's gradient, weighted by its share of the scenes of this step."""
         target = to_device(part.target, self.device)
         noise = Noise(seed=self.config.seed * 1_000_003 + self.step, scenes=part.indices)
         with self._timed("time/rollout_s"), self._autocast():
             episode = play(self.system, part, num_looks=self.config.num_looks, noise=noise)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
-        if not torch.isfinite(taught.loss):
+        if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever
             raise TrainingError(
                 f"the loss is {float(taught.loss)} at step {self.step}; the last good checkpoint is kept. A lower lr, "
                 "max_grad_norm or amp='off' usually mends it"
             )
         with self._timed("time/backward_s"):
-            self.scaler.scale(taught.loss / num_parts).backward()
-        self.agent.collect(transitions(episode, taught.rewards), taught.rewards)
-        return taught
+            self.scaler.scale(taught.loss * share).backward()
+        return taught, transitions(episode, taught.rewards)
 
     def _auxiliary(self, part: Batch, episode: Episode, target: Any) -> Mapping[str, tuple[Tensor, float]]:
         losses = {}
@@ -200,7 +226,13 @@ class Trainer:
         is_last = self.progress >= 1 or self.step == config.steps
         if self.step % config.log_every and not is_last and self.step % config.eval_every:
             return
-        values = {**lesson_metrics(lessons), "train/lr": config.lr * lr_scale, "time/elapsed_s": self.elapsed_s}
+        values = lesson_metrics(lessons)
+        values = dict(zip(values, self.world.means(*values.values()), strict=True))
+        now_s = time.perf_counter()
+        rate = self._seen_since_report / max(now_s - self._reported_s, 1e-9) if self._reported_s else 0.0
+        self._seen_since_report, self._reported_s = 0, now_s
+        values |= {"train/lr": config.lr * lr_scale, "time/elapsed_s": self.elapsed_s}
+        values |= {"train/scenes_per_s": rate} if rate else {}
         if agent is not None:
             names = ("policy", "value", "entropy", "approx_kl", "clip_fraction", "explained_variance")
             values |= {f"losses/{name}": float(getattr(agent, name)) for name in names}
@@ -208,11 +240,13 @@ class Trainer:
         self._times.clear()
         if self.probe is not None and (self.step % config.eval_every == 0 or is_last):
             values |= self.probe(self.system)
+            self._reported_s = time.perf_counter()
         journal.log(self.step, values)
         gap = {name: row[name] for row in journal.rows for name in ("eval/metric", "eval/gap") if name in row}
-        facts = f"loss {values['train/loss']:.2f}"
+        facts = f"loss {values['train/loss']:.2f}" + (f" · {rate:.0f} scenes/s" if rate else "")
         if gap:
-            facts += f" · {self.system.task.primary_metric} {gap['eval/metric']:.1%} · learned − random {gap['eval/gap']:+.1%}"
+            metric = self.system.task.primary_metric
+            facts += f" · {metric} {gap['eval/metric']:.1%} · learned − random {gap['eval/gap']:+.1%}"
         journal.show(self.progress, config.steps, facts)
 
     @contextmanager
@@ -232,13 +266,17 @@ class Trainer:
         return None if self.folder is None else self.folder / "checkpoint.pt"
 
     def _save(self) -> None:
-        if self._checkpoint_path is None or not self.world.is_main:
+        if self._checkpoint_path is None:
+            return
+        if not self.world.is_main:  # everything else is the same everywhere
+            save_checkpoint(self._own_buffer_path, {"step": self.step, "agent": self.agent.state()})
             return
         content = {
             "config": to_plain(self.config),
             "fingerprint": self.source.fingerprint,
             "step": self.step,
             "elapsed_s": self.elapsed_s,
+            "num_broken": self.num_broken,
             "modules": {name: module.state_dict() for name, module in self.system.modules().items()},
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -254,14 +292,43 @@ class Trainer:
         content = load_checkpoint(path)
         if content["fingerprint"] != self.source.fingerprint:
             raise UsageError(f"{path} was trained on other data ({content['fingerprint']}); use another run folder")
+        self._check_config(path, content["config"])
         for name, module in self.system.modules().items():
             module.load_state_dict(content["modules"][name])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])
-        self.agent.restore(content["agent"])
+        self.agent.restore(content["agent"], self.device)
+        self._restore_own_buffer(content["step"])
         restore_random_state(content["random"])
-        self.step, self.elapsed_s = content["step"], content["elapsed_s"]
+        self.step, self.elapsed_s, self.num_broken = content["step"], content["elapsed_s"], content["num_broken"]
         return forget_after(path.parent, self.step) if self.world.is_main else []
+
+    def _check_config(self, path: Path, before: Mapping[str, Any]) -> None:
+        """A run may be made longer or reported otherwise; anything else would make it neither the old nor a new one."""
+        now = to_plain(self.config)
+        changed = [name for name in now if name not in MAY_CHANGE and now[name] != before.get(name)]
+        if changed:
+            was = ", ".join(f"{name}={before.get(name)!r}" for name in changed)
+            raise UsageError(f"{path} was trained with {was}: resume with the same, or use another run folder")
+
+    @property
+    def _own_buffer_path(self) -> Path:
+        assert self.folder is not None
+        return self.folder / f"checkpoint.rank{self.world.rank}.pt"
+
+    def _restore_own_buffer(self, step: int) -> None:
+        """The transitions that this process collected itself; none at all if a crash left one process's behind."""
+        if self.world.size == 1:
+            return
+        is_lost = False
+        if not self.world.is_main:
+            path = self._own_buffer_path
+            content: dict[str, Any] = load_checkpoint(path) if path.exists() else {"step": None}
+            is_lost = content["step"] != step
+            if not is_lost:
+                self.agent.restore(content["agent"], self.device)
+        if self.world.agree(is_lost):
+            self.agent.buffer = []
 
 
 def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None) -> Episode:
@@ -274,12 +341,6 @@ def anneal(policy: Any, remaining: float) -> None:
     """Policies that are not learned have no exploration to anneal."""
     if hasattr(policy, "anneal"):
         policy.anneal(remaining)
-
-
-def to_device(target: Any, device: torch.device) -> Any:
-    if isinstance(target, Mapping):
-        return {key: to_device(value, device) for key, value in target.items()}
-    return target.to(device) if hasattr(target, "to") else target
 
 
 def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:

@@ -1,0 +1,78 @@
+"""Executed evaluations as rows of a small honest table, shared by `foveate train` and `foveate evaluate`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from foveate.evaluation.run import RunResult
+    from foveate.system import System
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One setting, measured on scenes that were neither trained nor calibrated on."""
+
+    name: str
+    accuracy: float
+    half_width: float
+    """Of the 95 % interval: half of it, from the number of scenes alone."""
+    looks: float | None
+    macs: float
+    sensed_px: float | None
+    seconds_per_scene: float
+    truncated_frac: float | None = None
+    """Share of scenes that a hard limit ended."""
+
+
+def row_of(name: str, result: RunResult) -> Row:
+    return Row(
+        name=name,
+        accuracy=result.primary,
+        half_width=half_width(result.primary, len(result.correct)),
+        looks=result.mean_looks,
+        macs=result.mean_macs,
+        sensed_px=result.mean_sensed_px,
+        seconds_per_scene=result.seconds_per_scene,
+        truncated_frac=result.outcomes["truncated"],
+    )
+
+
+def half_width(share: float, count: int) -> float:
+    """Of Wilson's 95 % interval of a share."""
+    z = 1.96
+    return z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+
+
+def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
+    lines = [["", metric, "looks", "MMACs", "sensed px", "ms / picture"]]
+    for row in rows:
+        lines.append([
+            row.name,
+            f"{100 * row.accuracy:.1f} % ± {100 * row.half_width:.1f}",
+            "-" if row.looks is None else f"{row.looks:.2f}",
+            f"{row.macs / 1e6:.1f}",
+            "-" if row.sensed_px is None else f"{row.sensed_px:,.0f}",
+            f"{1e3 * row.seconds_per_scene:.2f}",
+        ])  # fmt: skip
+    return lines
+
+
+def control(name: str, system: System) -> tuple[Any, bool]:
+    """A registered policy for a system, built fresh, and whether its looks are draws."""
+    from dataclasses import fields
+
+    from foveate.errors import UsageError
+    from foveate.policies import POLICIES
+    from foveate.system import resolve
+
+    facts = POLICIES.facts(name)
+    if facts["learned"]:
+        raise UsageError(f"the policy {name!r} is learned, and this model was trained with {system.spec.policy.name!r}")
+    config_class = resolve(facts["config"])
+    wanted = {field.name for field in fields(config_class)}
+    shape = {key: value for key, value in vars(system.model.observation_shape).items() if key in wanted}
+    return POLICIES.get(name)(config_class(**shape)), "random" in name

@@ -1,0 +1,175 @@
+"""`foveate train`: from a folder of pictures, or a recipe, to a calibrated model with an honest table."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foveate.cli.output import INTERRUPTED, note, progress_console, say, say_json, say_table
+from foveate.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from foveate.recipes.recipe import Recipe
+    from foveate.training.trainer import TrainResult
+
+RUN_FILE, RESULTS_FILE = "run.json", "results.json"
+MEASURED_SCENES = 2048  # at most, for calibration and for every row of the table
+
+
+def train(
+    data: Annotated[str, typer.Argument(metavar="FOLDER|RECIPE", help="Folder of pictures, label file, or recipe.")],
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time; 10 for a folder.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps, instead of a time.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to write; runs/NAME when left out.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    policy: Annotated[str | None, typer.Option(help="Who decides where to look: spatial or gaussian.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    amp: Annotated[bool, typer.Option("--amp", help="Automatic mixed precision (bfloat16).")] = False,
+    looks: Annotated[int | None, typer.Option(min=1, help="Looks of a training episode.")] = None,
+    flip: Annotated[bool, typer.Option("--flip", help="Mirrored pictures mean the same.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Train a model that looks, calibrate its budgets on held-out pictures, and measure it beside its controls.
+
+    The folder holds a sub-folder per class, the same under train/val/test, or a labels.csv with path and label. Ctrl-C
+    saves; --resume goes on exactly from there. On several devices: torchrun --nproc-per-node 2 -m foveate train ...
+    """
+    import torch
+
+    from foveate.training.parallel import rank_here, world_size_here
+
+    is_main = rank_here() == 0
+    settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
+    settings |= {"flip": flip, "amp": amp}
+    folder = out or Path("runs") / Path(data).resolve().name
+    if is_main:
+        open_run(folder, settings, resume=resume)
+    recipe = recipe_for(settings, processes=world_size_here())
+    if is_main:
+        for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
+            note(line)
+    torch.manual_seed(seed)
+    where = pick_device(device)
+    system, result = _train(recipe, folder, device=where, is_main=is_main)
+    if not is_main:
+        return
+    _report_broken(recipe)
+    if not result.finished:
+        note(f"stopped at step {result.steps} and saved; go on with:\n  {_again(sys.argv[1:])}")
+        raise typer.Exit(INTERRUPTED)
+    from foveate.cli.train_results import finish
+
+    results = finish(recipe, system, result, folder, device=where, max_scenes=MEASURED_SCENES)
+    _show(results, folder, as_json=as_json)
+
+
+def open_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """Make the run folder, or check that it holds the run that is to be resumed."""
+    from foveate.atomic import make_folder, write_json
+
+    file = folder / RUN_FILE
+    if resume:
+        if not file.is_file():
+            raise UsageError(
+                f"{folder}: there is no run to resume here (no {RUN_FILE}); leave out --resume to start one"
+            )
+        before = json.loads(file.read_text("utf-8"))
+        changed = [
+            f"{key} was {before.get(key)!r}, not {value!r}"
+            for key, value in settings.items()
+            if before.get(key) != value
+        ]
+        if changed:
+            raise UsageError(
+                f"{folder} holds another run ({'; '.join(changed)}): give the same options, or another --out"
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
+    make_folder(folder)
+    write_json(file, settings)
+
+
+def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
+    """The recipe that the command line describes."""
+    from foveate.cli.data import recipe_of
+
+    names = ("minutes", "steps", "seed", "looks", "flip")
+    recipe = recipe_of(settings["data"], processes=processes, **{name: settings[name] for name in names})
+    if settings["policy"]:
+        recipe = recipe.with_policy(settings["policy"])
+    if settings["looks"]:
+        recipe = recipe.with_train(num_looks=settings["looks"])
+    return recipe.with_train(amp="bf16") if settings["amp"] else recipe
+
+
+def pick_device(name: str) -> str:
+    """``auto`` takes CUDA where it is; with torchrun, the one of this process."""
+    import os
+
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if name == "auto":
+        name = "cuda" if has_cuda else "cpu"
+    try:
+        kind = torch.device(name).type
+    except RuntimeError as error:
+        raise UsageError(f"--device is {name!r}; give auto, cpu or cuda") from error
+    if kind != "cuda":
+        return name
+    if not has_cuda:
+        raise UsageError(f"--device is {name!r}, but torch finds no CUDA here: use cpu")
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    torch.cuda.set_device(name)
+    return name
+
+
+def _train(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> tuple[Any, TrainResult]:
+    from foveate.system import build
+    from foveate.training.trainer import Trainer
+
+    system = build(recipe.system)
+    console = progress_console() if is_main else None
+    trainer = Trainer(
+        system, recipe.source, recipe.train, held_out=recipe.calibration, folder=folder, device=device, console=console
+    )
+    try:
+        # A run folder without checkpoint was interrupted before the first: it starts anew.
+        return system, trainer.run(resume=(folder / "checkpoint.pt").exists())
+    finally:
+        trainer.world.leave()
+
+
+def _report_broken(recipe: Recipe) -> None:
+    broken = {path: why for source in (recipe.source, recipe.calibration, recipe.test)
+              for path, why in getattr(source, "broken", {}).items()}  # fmt: skip
+    for why in list(broken.values())[:10]:
+        note(f"skipped: {why}")
+    if len(broken) > 10:
+        note(f"skipped: {len(broken) - 10} more broken files")
+
+
+def _again(arguments: list[str]) -> str:
+    return shlex.join(["foveate", *arguments, *(() if "--resume" in arguments else ("--resume",))])
+
+
+def _show(results: dict[str, Any], folder: Path, *, as_json: bool) -> None:
+    from foveate.cli.measure import table
+
+    if as_json:
+        say_json(results)
+        return
+    say("")
+    say_table(table(results["rows"], metric=results["metric"]))
+    for line in results["remarks"]:
+        say(line)
+    say(f"\n{folder}: model/ (weights, budgets, card), {RESULTS_FILE}, metrics.jsonl")
+    say(f'next: foveate look PICTURE --model {shlex.quote(str(folder))} --budget "{results["suggested_budget"]}"')

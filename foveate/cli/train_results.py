@@ -1,0 +1,142 @@
+"""What `foveate train` does after training: calibrate, measure beside controls, save."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from foveate.atomic import write_json
+from foveate.cli.measure import Row, control, half_width, row_of
+from foveate.cli.output import note
+from foveate.core import Stopper
+from foveate.evaluation.record import record
+from foveate.evaluation.run import evaluate
+from foveate.model_card import plain
+from foveate.model_folder import save
+from foveate.stopping.budgets import BudgetTable
+from foveate.training.static import StaticResult, train_static
+
+if TYPE_CHECKING:
+    from foveate.recipes.recipe import Recipe
+    from foveate.system import System
+    from foveate.training.trainer import TrainResult
+
+RULES = ("value", "confidence", "entropy", "margin", "count", "random", "anti_value")
+STATIC_SHARE = 0.25  # of the training's seconds: a small net on thumbnails takes many more steps in them
+
+
+def finish(
+    recipe: Recipe, system: System, result: TrainResult, folder: Path, *, device: str, max_scenes: int
+) -> dict[str, Any]:
+    """Everything after training; returns what is printed and written to results.json."""
+    num_looks = recipe.train.num_looks
+    note("calibrating stop thresholds on held-out scenes")
+    budgets = calibrated(system, recipe.calibration, num_looks=num_looks, num_scenes=max_scenes)
+    note("measuring on test scenes, beside the same weights with random looks")
+    count = min(max_scenes, len(recipe.test))
+    budget = f"{min(2.0, num_looks / 2):g} looks"
+    rows = measured(recipe, system, budgets.stopper(budget), num_scenes=count, budget=budget)
+    static_s = STATIC_SHARE * result.seconds
+    note(f"training a plain net on glance-sized thumbnails for {static_s:.0f} s ({STATIC_SHARE:.0%} of the time)")
+    static = opponent(recipe, system, seconds=static_s, num_scenes=count, device=device)
+    rows.append(
+        Row(
+            name=f"plain net on {static.input_px[0]} x {static.input_px[1]} px",
+            accuracy=static.accuracy, half_width=half_width(static.accuracy, count), looks=None,
+            macs=static.macs, sensed_px=static.input_px[0] * static.input_px[1],
+            seconds_per_scene=static.seconds_per_scene,
+        )
+    )  # fmt: skip
+    results = {
+        "metric": system.task.primary_metric,
+        "num_scenes": count,
+        "rows": rows,
+        "static": static,
+        "steps": result.steps,
+        "train_s": result.seconds,
+        "suggested_budget": budget,
+        "remarks": remarks(recipe, count, result, static),
+    }
+    save(
+        system,
+        folder / "model",
+        provenance=provenance(recipe, result),
+        budgets=budgets,
+        metrics={row.name: {"accuracy": row.accuracy, "looks": row.looks, "macs": row.macs} for row in rows},
+    )
+    write_json(folder / "results.json", plain({**results, "rows": [asdict(r) for r in rows], "static": asdict(static)}))
+    return results
+
+
+def calibrated(
+    system: System, source: Any, *, num_looks: int, num_scenes: int, rules: tuple[str, ...] = RULES
+) -> BudgetTable:
+    """Budgets of every rule that this system can follow."""
+    traces = record(system, source, num_scenes=min(num_scenes, len(source)), num_looks=num_looks, batch_size=32)
+    possible = [rule for rule in rules if system.critic is not None or "value" not in rule]
+    return BudgetTable.build(traces, rules=possible)
+
+
+def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, budget: str) -> list[Row]:
+    """Full length, the budget, the glance alone, and random looks with the same weights and length."""
+    looks = recipe.train.num_looks
+    random, explore = control("random", system)
+
+    def run(name: str, **options: Any) -> Row:
+        chosen = {"max_looks": looks, **options}
+        return row_of(name, evaluate(system, recipe.test, num_scenes=num_scenes, batch_size=32, **chosen))
+
+    return [
+        run(f"learned looks, all {looks}"),
+        run(f"learned looks, budget {budget}", stop=stop),
+        run(f"random looks, all {looks}", policy=random, explore=explore),
+        run("glance only", max_looks=0),
+    ]
+
+
+def opponent(recipe: Recipe, system: System, *, seconds: float, num_scenes: int, device: str) -> StaticResult:
+    """A plain net that sees what the glance sees."""
+    config = system.model.config
+    readout = getattr(config, "readout", {})
+    return train_static(
+        recipe.source,
+        recipe.test,
+        system.task,
+        num_outputs=system.task.num_outputs,
+        input_px=config.glance_px,
+        places=tuple(readout["grid"]) if readout.get("name") == "map" else None,
+        seconds=seconds,
+        batch_size=min(recipe.train.batch_size, 64),
+        seed=recipe.train.seed,
+        test_scenes=num_scenes,
+        device=device,
+    )
+
+
+def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResult) -> list[str]:
+    """What a reader must know to judge the table."""
+    lines = [
+        f"measured on {count} scenes that were neither trained nor calibrated on; ± is the 95 % interval of so many",
+        f"trained {result.seconds:.0f} s ({result.steps} steps); "
+        f"the plain net {static.train_s:.0f} s ({static.steps} steps)",
+    ]
+    majority = getattr(recipe, "majority", None)
+    return lines if majority is None else [*lines, f"always answering the most frequent class gets {majority:.1%}"]
+
+
+def provenance(recipe: Recipe, result: TrainResult) -> dict[str, Any]:
+    return {
+        "command": shlex.join(["foveate", *sys.argv[1:]]),
+        "recipe": recipe.name,
+        "seed": recipe.train.seed,
+        "data": recipe.source.fingerprint,
+        "calibration_data": recipe.calibration.fingerprint,
+        "test_data": recipe.test.fingerprint,
+        "train_scenes": len(recipe.source),
+        "steps": result.steps,
+        "train_s": result.seconds,
+        "looks": recipe.train.num_looks,
+    }
