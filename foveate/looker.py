@@ -126,11 +126,12 @@ class Looker:
         list(self.look_many([np.full((64, 64, bands), 0.5, np.float32)], stop_rule=NO_RULE, max_looks=1))
 
     def price(self, looks: int) -> dict[str, float]:
-        """What a picture costs with so many looks, per unit that does not depend on the picture."""
+        """What sensing so many looks costs, per unit that does not depend on the picture; no policy, critic or answer."""
         model, price = self.system.model, self.system.model.price()
         glance, focus = (int(np.prod(model.glimpse_size_px(i))) for i in (0, 1))
         opened = glance if model.opening == "glance" else 0
-        return {"looks": looks, "px": opened + looks * focus, "macs": price.open_macs + looks * price.look_macs}
+        macs = price.open_macs + looks * price.look_macs + (looks + 1) * price.observe_macs
+        return {"looks": looks, "px": opened + looks * focus, "macs": macs}
 
     def _plan(self, asked: Asked, batch_size: int) -> _Plan:
         if asked.max_looks is not None and (not isinstance(asked.max_looks, int) or asked.max_looks < 0):
