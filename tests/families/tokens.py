@@ -1,6 +1,5 @@
-"""A throw-away family that the contract must carry: no glance, free centre and zoom, dense prediction, elastic queries
-
-n rows, m candidates, s slots, c features, q queries."""
+"""A throw-away family that the contract must carry: no glance, free centre and zoom, dense prediction, queries that
+attend to the tokens seen so far. n rows, m candidates, s slots, c features, q queries."""
 
 import math
 from dataclasses import dataclass
