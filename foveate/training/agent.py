@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import concat
+from foveate.core import concat, to_device
 from foveate.errors import TrainingError, UsageError
 from foveate.training.lesson import Transitions, pack, unpack
 from foveate.training.parallel import World
 from foveate.training.ppo import PpoBatch, PpoConfig, PpoLoss, ppo_loss
 from foveate.training.returns import gae
-from foveate.training.sources import to_device
 
 Part = tuple[Transitions, Tensor]  # of n scenes, and their rewards [n, T]
 

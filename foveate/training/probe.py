@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from foveate.core import to_device
 from foveate.noise import Noise
 from foveate.policies import POLICIES
 from foveate.rollout import Player, rollout
 from foveate.system import System, resolve
 from foveate.training.config import TrainConfig
-from foveate.training.sources import Source, to_device
+from foveate.training.sources import Source
 
 MAX_SCENES = 64  # at a time, which bounds the memory of large pictures
 

@@ -18,7 +18,7 @@ from foveate.geometry.viewpoint import WHOLE_SCENE
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.training.feed import ahead
 from foveate.training.optimizer import decay_groups
-from foveate.training.sources import Source, training_indices
+from foveate.training.sources import Source, to_device, training_indices
 
 ENDLESS = 10_000_000  # steps of a training that is bounded by time
 WARMUP_FRAC = 0.1
@@ -90,7 +90,7 @@ def train_static(
             break
         for group in optimizer.param_groups:
             group["lr"] = lr * _schedule(done)
-        loss = task.loss(net(pixels), target.to(device)).mean()
+        loss = task.loss(net(pixels), to_device(target, torch.device(device))).mean()
         if not torch.isfinite(loss):
             raise TrainingError(f"the static net's loss is {float(loss)} at step {step}: lower its lr, {lr}")
         optimizer.zero_grad(set_to_none=True)
@@ -119,7 +119,7 @@ def measure_static(
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append((time.perf_counter() - start_s) / len(batch.scenes))
-        metrics = task.metrics(prediction, batch.target.to(device))
+        metrics = task.metrics(prediction, to_device(batch.target, device))
         scores.append(metrics[task.primary_metric].float().cpu())
     every: Tensor = torch.cat(scores)
     return float(every.mean()), float(np.median(seconds[1:] or seconds))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
 from foveate.config import to_plain
+from foveate.core import to_device
 from foveate.errors import TrainingError, UsageError
 from foveate.noise import Noise
 from foveate.rollout import Episode, Player, rollout
@@ -37,7 +38,7 @@ from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import join_world
 from foveate.training.ppo import PpoLoss
 from foveate.training.probe import Probe
-from foveate.training.sources import Batch, Source, to_device, training_indices
+from foveate.training.sources import Batch, Source, training_indices
 
 PREDICTION = frozenset({"prediction"})
 MAY_CHANGE = ("steps", "seconds", "eval_every", "eval_scenes", "log_every", "checkpoint_every_s")
