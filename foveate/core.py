@@ -48,6 +48,13 @@ def take(value: Any, rows: Any) -> Any:
     return value[rows]
 
 
+def to_device(value: Any, device: Any) -> Any:
+    """A tensor, or a mapping of these, on a device; what has no device stays."""
+    if isinstance(value, Mapping):
+        return {key: to_device(item, device) for key, item in value.items()}
+    return value.to(device) if hasattr(value, "to") else value
+
+
 def concat(parts: Sequence[Any]) -> Any:
     """Row-wise concatenation of arrays, :class:`Rowwise` objects or mappings of the same kind."""
     first = parts[0]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from foveate.core import Scenes, as_numpy, concat
+from foveate.core import Scenes, as_numpy, concat, to_device
 from foveate.cost import Ledger
 from foveate.noise import Noise
 from foveate.rollout import Player, rollout, steps
@@ -115,9 +115,3 @@ def here(fingerprint: str, batch_size: int, system: System) -> Origin:
 
 def device_of(system: System) -> torch.device:
     return next(system.model.parameters()).device
-
-
-def to_device(target: Any, device: torch.device) -> Any:
-    if isinstance(target, Mapping):
-        return {key: to_device(value, device) for key, value in target.items()}
-    return target.to(device)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.core import Stopper, as_numpy
-from foveate.evaluation.record import batches, device_of, to_device
+from foveate.core import Stopper, as_numpy, to_device
+from foveate.evaluation.record import batches, device_of
 from foveate.noise import Noise
 from foveate.rollout import Limits, Player, rollout
 from foveate.system import System

@@ -58,7 +58,7 @@ class GlanceFocusConfig:
     """False: the answer is read from fixation features only (the paper's visual search)."""
     auxiliary: str = "cells"
     """What trains the glance for the agent: "cells" (the task's loss, read from each state cell), "pooled" (the task's
-    loss, read from the pooled glance) or "none"."""
+    loss, read from the pooled glance), "places" (where the thing is, for tasks whose target says so) or "none"."""
     auxiliary_weight: float = 1.0
     max_looks: int | None = None
     """None: any number of looks."""

@@ -61,6 +61,8 @@ class PoolReadout(nn.Module):
 
     def auxiliary(self, kind: str, *, dim: int, grid: tuple[int, int]) -> nn.Module:
         """A head that reads the same kind of prediction from a state map ``[n, m, dim]``."""
+        if kind == "places":
+            return CellPlaces(dim=dim, num_outputs=1, grid=grid)
         return {"cells": CellClasses, "pooled": PooledClasses}[kind](dim=dim, num_outputs=self.logits.out_features)
 
     def macs(self, num_tokens: int) -> dict[str, int]:

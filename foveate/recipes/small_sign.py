@@ -1,7 +1,8 @@
 """One 24-40 px prohibition sign in a 960 x 1280 street scene: which one, if any? The STSD case, composed on the fly.
 
 The signs share a red ring and differ in a pictogram of a few pixels, so a thumbnail shows that something may be there
-but not what; other emoji of the same size stand about as distractors. No boxes are used: labels are per scene.
+but not what; other emoji of the same size stand about as distractors. Training scenes say which sign and where it is; what
+is learned is to go there only when it pays and to read it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
 from foveate.training.ppo import PpoConfig
-from foveate.training.sources import ComposedSource, label_or_none
+from foveate.training.sources import ComposedSource, label_and_place
 
 SCENE_PX = (960, 1280)
 SIGNS = (
@@ -48,7 +49,7 @@ def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0
         "glance": {"name": "conv", "channels": (16, 24, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
         "focus": {"name": "conv", "channels": (16, 32, 48, 64), "strides": (2, 2, 2, 1), "kernels": (5, 3, 3, 3)},
         "readout": {"name": "pool"},
-        "auxiliary": "cells",
+        "auxiliary": "places",
         "relevance": "attention",
     }
     return Recipe(
@@ -57,7 +58,7 @@ def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0
             model=PartSpec(name="glance_focus", config=model),
             policy=PartSpec(name="spatial"),
             critic=PartSpec(name="spatial_value"),
-            task=PartSpec(name="classification", config={"class_names": class_names}),
+            task=PartSpec(name="spotting", config={"class_names": class_names}),
         ),
         train=TrainConfig(
             steps=steps,
@@ -69,7 +70,7 @@ def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0
             seed=seed,
             eval_every=100,
         ),
-        source=ComposedSource(ComposedSet(scenes, split="train"), label_or_none),
-        calibration=ComposedSource(ComposedSet(scenes, split="test", size=2048), label_or_none),
-        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), label_or_none),
+        source=ComposedSource(ComposedSet(scenes, split="train"), label_and_place),
+        calibration=ComposedSource(ComposedSet(scenes, split="test", size=2048), label_and_place),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), label_and_place),
     )

@@ -20,3 +20,9 @@ TASKS.register(
     config="foveate.tasks.search:SearchConfig",
     summary="where is each asked thing?",
 )
+TASKS.register(
+    "spotting",
+    "foveate.tasks.spotting:Spotting",
+    config="foveate.tasks.classification:ClassificationConfig",
+    summary="which of several things is there, if any; training scenes also say where",
+)

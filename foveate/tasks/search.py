@@ -15,6 +15,7 @@ from torch import Tensor
 
 from foveate.geometry.viewpoint import grid_centers
 from foveate.tasks.certainty import categorical_certainty
+from foveate.tasks.places import place_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,7 @@ class Search:
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy to the four places around the true centre, weighted bilinearly; mean over the K things."""
-        grid = tuple(prediction.shape[-2:])
-        index, weight = _bilinear_places(target, grid)
-        log_p = torch.log_softmax(prediction.flatten(2).float(), -1)
-        return -(log_p.gather(2, index) * weight).sum(-1).mean(1)
+        return place_loss(prediction, target)
 
     def score(self, prediction: Tensor, target: Tensor) -> Tensor:
         return -self.loss(prediction, target)
@@ -85,22 +83,3 @@ class Search:
 def _neighbourhood(p: Tensor) -> Tensor:
     """Sum over the 3 x 3 places around each."""
     return torch.nn.functional.avg_pool2d(p, 3, stride=1, padding=1) * 9
-
-
-def _bilinear_places(target: Tensor, grid: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Flat places ``[n, K, 4]`` around each centre ``[n, K, 2]`` and their weights."""
-    sizes = torch.tensor(grid, dtype=target.dtype, device=target.device)
-    place = ((target + 1) / 2 * sizes - 0.5).clamp(min=0)
-    place = torch.minimum(place, sizes - 1)
-    low = torch.minimum(place.floor(), sizes - 2).clamp(min=0)
-    frac = place - low
-    index, weight = [], []
-    for dr in (0, 1):
-        for dc in (0, 1):
-            row = torch.minimum(low[..., 0] + dr, sizes[0] - 1)
-            col = torch.minimum(low[..., 1] + dc, sizes[1] - 1)
-            index.append((row * sizes[1] + col).long())
-            weight_row = frac[..., 0] if dr else 1 - frac[..., 0]
-            weight_col = frac[..., 1] if dc else 1 - frac[..., 1]
-            weight.append(weight_row * weight_col)
-    return torch.stack(index, -1), torch.stack(weight, -1).float()

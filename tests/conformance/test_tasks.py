@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from foveate.core import take
 from foveate.tasks import TASKS
 
 N = 5
@@ -21,7 +22,7 @@ class Example:
     """A task, targets of N scenes, and logits that are right, about as peaked as wanted."""
 
     settings: dict[str, Any]
-    target: Tensor
+    target: Any
     right: Tensor  # one-hot like: multiplied by a sharpness, these are logits
     bounded: tuple[str, ...]
     """Metrics that are shares; others are in units of their own, and 0 is best."""
@@ -47,7 +48,14 @@ def _classes() -> Example:
     return Example(settings={"class_names": names}, target=label, right=torch.eye(3)[label], bounded=("correct",))
 
 
-EXAMPLES = {"classification": _classes, "search": _places}
+def _spotted() -> Example:
+    label = torch.tensor([0, 2, 1, 2, 0])
+    target = {"label": label, "place": torch.zeros(N, 1, 2)}
+    names = ("none", "bee", "cat")
+    return Example(settings={"class_names": names}, target=target, right=torch.eye(3)[label], bounded=("correct",))
+
+
+EXAMPLES = {"classification": _classes, "search": _places, "spotting": _spotted}
 
 
 @pytest.fixture(params=TASKS.names())
@@ -108,7 +116,7 @@ def test_sharper_answers_are_surer_and_confidence_is_a_probability(case: tuple[A
 def test_rows_are_nobody_elses_business(case: tuple[Any, Example]) -> None:
     task, example = case
     prediction, rows = _others(example)[2], torch.tensor([3, 0])
-    part, target = prediction[rows], example.target[rows]
+    part, target = prediction[rows], take(example.target, rows)
     torch.testing.assert_close(task.loss(part, target), task.loss(prediction, example.target)[rows])
     for name, values in task.metrics(prediction, example.target).items():
         torch.testing.assert_close(task.metrics(part, target)[name], values[rows])

@@ -1,0 +1,51 @@
+"""Which of several things is in the scene, if any, where training scenes also say roughly where it is.
+
+Prediction: class logits ``[n, K]``, class 0 meaning none. While training, a family may also offer places, logits
+``[n, 1, R, S]`` over a grid: the same loss teaches them where the thing is. Answers never contain a place.
+Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from foveate.tasks.classification import Classification, ClassificationConfig
+from foveate.tasks.places import place_loss
+
+Target = Mapping[str, Tensor]
+
+
+class Spotting:
+    """See the module's docstring. The first class name is what a scene without any is called."""
+
+    primary_metric = "correct"
+
+    def __init__(self, config: ClassificationConfig) -> None:
+        self.config = config
+        self._classes = Classification(config)
+
+    @property
+    def num_outputs(self) -> int:
+        return self._classes.num_outputs
+
+    def loss(self, prediction: Tensor, target: Target) -> Tensor:
+        """Cross-entropy ``[n]`` of the classes, or of the places in scenes that hold a thing."""
+        if prediction.ndim == 2:
+            return self._classes.loss(prediction, target["label"])
+        return torch.where(target["label"] > 0, place_loss(prediction, target["place"]), 0.0)
+
+    def score(self, prediction: Tensor, target: Target) -> Tensor:
+        return -self.loss(prediction, target)
+
+    def certainty(self, prediction: Tensor) -> Mapping[str, Tensor]:
+        return self._classes.certainty(prediction)
+
+    def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
+        return self._classes.metrics(prediction, target["label"])
+
+    def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
+        return self._classes.answers(prediction)
