@@ -80,8 +80,9 @@ class Answer:
         return len(self.looks)
 
     def to_plain(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**asdict(self), "num_looks": self.num_looks, "looks": [list(box) for box in self.looks]}
+        """Plain values for JSON; what was located also in pixels of the picture."""
+        found = {"places_px": places} if (places := places_px(self.answer, self.size_px)) else {}
+        return {**asdict(self), "num_looks": self.num_looks, **found}
 
     def __str__(self) -> str:
         sure = f"{100 * self.certainty:.0f} % sure"

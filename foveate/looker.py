@@ -126,7 +126,7 @@ class Looker:
         list(self.look_many([np.full((64, 64, bands), 0.5, np.float32)], stop_rule=NO_RULE, max_looks=1))
 
     def price(self, looks: int) -> dict[str, float]:
-        """What sensing so many looks costs, per unit that does not depend on the picture; no policy, critic or answer."""
+        """What sensing so many looks costs, per unit that is the same for all pictures; no policy, critic or answer."""
         model, price = self.system.model, self.system.model.price()
         glance, focus = (int(np.prod(model.glimpse_size_px(i))) for i in (0, 1))
         opened = glance if model.opening == "glance" else 0

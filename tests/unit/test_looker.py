@@ -357,3 +357,26 @@ def test_budgets_in_ms_hold_on_their_machine_only(looker: Looker) -> None:
         Looker(looker.system, budgets=table(device="abacus")).look(picture, budget="2ms")
     with pytest.raises(BudgetError, match="batch size"):
         list(Looker(looker.system, budgets=table()).look_many([picture], budget="2ms", batch_size=4))
+
+
+def test_a_search_is_answered_in_pixels() -> None:
+    torch.manual_seed(0)
+    model = {
+        "num_outputs": 2,
+        "glance_px": (24, 32),
+        "focus_px": (16, 16),
+        "max_looks": 1,
+        "readout": {"name": "map", "grid": (6, 8)},
+    }
+    parts = build(
+        SystemSpec(
+            model=PartSpec(name="glance_focus", config=model),
+            policy=PartSpec(name="spatial"), critic=PartSpec(name="spatial_value"),
+            task=PartSpec(name="search", config={"target_names": ("3", "7")}),
+        )
+    )  # fmt: skip
+    answer = Looker(parts).look(pictures(1)[0])
+    found = answer.to_plain()["places_px"]
+    assert set(found) == {"3", "7"}
+    assert all(0 <= row <= 90 and 0 <= col <= 130 for row, col in found.values())
+    assert "3 at row" in str(answer)
