@@ -73,7 +73,7 @@ class GlanceFocusConfig:
                 f"relevance is {self.relevance!r}, but auxiliary is 'none': there is no head that it could be computed "
                 "from; set auxiliary to 'cells' or 'pooled'"
             )
-        if self.relevance == "attention" and self.auxiliary != "cells":
+        if self.relevance == "attention" and self.auxiliary == "pooled":
             raise UsageError(
                 f"relevance is 'attention', but auxiliary is {self.auxiliary!r}, which attends to no cell: set "
                 "auxiliary to 'cells', or relevance to 'gradcam' or 'layercam'"
