@@ -36,9 +36,11 @@ Flags = NDArray[np.bool_]
 
 
 class Stop(Protocol):
-    """Says which rows are sure enough; ``needs`` names the fields of :class:`Step` that it reads."""
+    """Says which rows are sure enough."""
 
-    needs: frozenset[str]
+    @property
+    def needs(self) -> frozenset[str]:
+        """The fields of :class:`Step` that it reads."""
 
     def __call__(self, step: Step) -> Flags: ...
 
