@@ -118,7 +118,7 @@ class _Fit:
         costs = self.problem.cost(low), self.problem.cost(high)
         if costs[1] - costs[0] <= TOLERANCE * costs[0] or self._is_straight_between(low, high, costs):
             return []
-        middle = self.problem.meet(low, high, sum(costs) / 2)
+        middle = self.problem.tight(self.problem.meet(low, high, sum(costs) / 2))
         if (middle == low).all() or (middle == high).all():  # one scene's step apart
             return []
         return [*self._between(low, middle), middle, *self._between(middle, high)]

@@ -122,7 +122,7 @@ def _averaged(problem: Problem, halves: Iterable[Problem], budgets: NDArray[np.f
     shares = [nested_positions(half, budgets) / half.everybody for half in halves]
     mean = np.rint(np.mean(shares, axis=0) * problem.everybody).astype(np.int64)
     path = np.concatenate([problem.nobody[None], mean, problem.everybody[None]])
-    return np.stack([*map(spender(problem, path), budgets.tolist())])
+    return np.stack([problem.tight(positions) for positions in map(spender(problem, path), budgets.tolist())])
 
 
 def _halves(num_scenes: int, resamples: int) -> Iterator[NDArray[np.int64]]:

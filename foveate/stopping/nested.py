@@ -25,12 +25,12 @@ def nested_positions(problem: Problem, budgets: NDArray[np.float64]) -> Position
     """Positions ``[K, C]``, element by element non-decreasing, for increasing mean costs ``[K]``."""
     at_budget = spender(problem, nested_path(problem, NUM_PRICES))
     if len(problem.ladder) == 1:  # one threshold has one path: there is nothing to choose
-        return np.stack([*map(at_budget, budgets.tolist())])
+        return np.stack([problem.tight(at_budget(budget)) for budget in budgets.tolist()])
     found = np.stack([problem.nobody, *map(at_budget, budgets.tolist()), problem.everybody])
     _divide(problem, budgets, found, 0, len(found) - 1)
     for k in range(1, len(found) - 2):
         _reconsider(problem, budgets, found, k)
-    return found[1:-1]
+    return np.stack([problem.tight(positions) for positions in found[1:-1]])
 
 
 def spender(problem: Problem, path: Positions) -> Callable[[float], Positions]:

@@ -105,6 +105,15 @@ class Problem:
             near, far = (middle, far) if self.cost(point(middle)) <= allowed else (near, middle)
         return point(near)
 
+    def tight(self, positions: Positions) -> Positions:
+        """The lowest vector ``[C]`` that does the same: steps that no scene reaches stop, instead of anything.
+
+        Keeps the order of nested vectors, since more scenes go on under a higher one.
+        """
+        goes_on = self.depths(positions) > np.arange(self.num_steps)[:, None]
+        lowest: Positions = np.where(goes_on, self.rank + 1, 0).max(axis=1)
+        return lowest.max(keepdims=True) if len(positions) == 1 else lowest
+
     def thresholds(self, positions: Positions) -> NDArray[np.float64]:
         """Thresholds ``[C]`` halfway between the last signal that goes on and the first that stops, or ±inf."""
         columns, size = np.arange(len(positions)), self.ladder.shape[1]

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -143,8 +144,8 @@ class Traces:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as content:
+                arrays = {name: content[name] for name in content.files}
             origin = Origin(**json.loads(arrays.pop("origin").tobytes()))
             return cls._unflat(arrays, origin)
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
