@@ -72,7 +72,7 @@ def places_of(num_targets: int) -> TargetOf:
 
 
 def label_and_place(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> dict[str, torch.Tensor]:
-    """Class ``[n]`` of the first object, counted from 1, 0 where there is none, and its centre: the target of spotting."""
+    """Class ``[n]`` of the first object, counted from 1, 0 for none, and its centre: the target of spotting."""
     return {
         "label": torch.from_numpy(targets["labels"][:, 0] + 1),
         "place": places_of(1)(targets, canvas_px),

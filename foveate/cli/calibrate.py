@@ -1,0 +1,128 @@
+"""`foveate calibrate`: solve stop thresholds for a range of budgets on held-out data, and keep them with the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from foveate.cli.output import note, say, say_json, say_table
+from foveate.errors import UsageError, suggest
+from foveate.stopping import STOP_RULES
+
+if TYPE_CHECKING:
+    from foveate.model_folder import SavedSystem
+    from foveate.stopping.budgets import BudgetTable
+
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of full length, shown
+
+
+def calibrate(
+    model: Annotated[Path, typer.Argument(help="Model or run folder.")],
+    data: Annotated[str, typer.Option(metavar="FOLDER|RECIPE", help="Pictures that training never saw, or a recipe.")],
+    scenes: Annotated[int, typer.Option(min=2, help="At most so many scenes.")] = 2048,
+    rules: Annotated[
+        str | None, typer.Option(help="Stop rules, with commas; the first is the default. All: none.")
+    ] = None,
+    looks: Annotated[int | None, typer.Option(min=1, help="Full length; the model's own when left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a calibrated copy here instead.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Record what the model knows after every look at held-out pictures, and solve thresholds for any mean budget.
+
+    Of a folder that training used, only the part that was kept for calibrating is taken, by content. Budgets in ms hold
+    for this machine. The model folder is replaced in one step.
+    """
+    from foveate.cli.train import pick_device
+    from foveate.model_folder import load_system
+
+    saved = load_system(model, device=pick_device(device))
+    names = parse_rules(rules, has_critic=saved.system.critic is not None)
+    source = held_out(saved, data, part="calibration")
+    num_looks = length(saved, looks)
+    note(f"{min(scenes, len(source))} scenes, {num_looks} looks each")
+    from foveate.cli.train_results import calibrated
+
+    budgets = calibrated(saved.system, source, num_looks=num_looks, num_scenes=scenes, rules=names)
+    folder = store(saved, budgets, source.fingerprint, out)
+    if as_json:
+        say_json({"folder": folder, "num_scenes": budgets.num_scenes, "rules": _points(budgets)})
+        return
+    say(f"{folder}: calibrated on {budgets.num_scenes} scenes; expected score at mean looks")
+    say_table(_table(budgets))
+    say(f'next: foveate look PICTURE --model {folder} --budget "{budgets.full_score_budget()}"')
+
+
+def parse_rules(text: str | None, *, has_critic: bool) -> tuple[str, ...]:
+    """Names of stop rules; without any, all that the model can follow."""
+    from foveate.cli.train_results import RULES
+
+    if text is None:
+        return tuple(rule for rule in RULES if has_critic or "value" not in STOP_RULES.facts(rule)["needs"])
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in STOP_RULES:
+            raise UsageError(f"unknown stop rule {name!r}.{suggest(name, STOP_RULES)} Known: {', '.join(STOP_RULES)}")
+        if not has_critic and "value" in STOP_RULES.facts(name)["needs"]:
+            raise UsageError(f"the rule {name!r} needs a critic, which this model lacks: `foveate train` makes one")
+    if not names:
+        raise UsageError("--rules names no rule; leave it out for all of them")
+    return names
+
+
+def held_out(saved: SavedSystem, data: str, *, part: str) -> Any:
+    """The calibration or test part of a folder or recipe, checked to ask what the model answers.
+
+    Content decides which part a picture belongs to, so the parts are those of the training whatever files are called.
+    """
+    from foveate.cli.data import recipe_of
+
+    seed = int(saved.manifest.provenance.get("seed", 0) or 0)
+    recipe = recipe_of(data, seed=seed)
+    asked = recipe.system.task.config
+    theirs = tuple(asked.get("class_names", asked.get("target_names", ())))
+    if theirs != saved.manifest.labels:
+        strange = sorted(set(theirs) ^ set(saved.manifest.labels))[:5]
+        raise UsageError(
+            f"{data} and the model do not have the same names in the same order ({', '.join(strange) or 'the order'} "
+            f"differs); the model knows {', '.join(saved.manifest.labels[:20])}"
+        )
+    return getattr(recipe, part)
+
+
+def length(saved: SavedSystem, looks: int | None) -> int:
+    """Looks of full length: as asked, as trained, or as the family allows."""
+    most = saved.system.model.max_looks
+    wanted = looks or saved.manifest.provenance.get("looks") or most or 4
+    if most is not None and wanted > most:
+        raise UsageError(f"--looks is {wanted}; this model takes at most {most}")
+    return int(wanted)
+
+
+def store(saved: SavedSystem, budgets: BudgetTable, fingerprint: str, out: Path | None) -> Path:
+    """Into the model folder itself, or into a copy of it."""
+    from foveate.model_folder import save, update
+
+    provenance = {"calibration_data": fingerprint}
+    if out is None:
+        return update(saved.path, budgets=budgets, provenance=provenance)
+    before = {key: value for key, value in saved.manifest.provenance.items() if key != "versions"}
+    return save(saved.system, out, provenance={**before, **provenance}, budgets=budgets, metrics=saved.manifest.metrics)
+
+
+def _points(budgets: BudgetTable) -> dict[str, list[dict[str, float]]]:
+    low, high = (budget.amount for budget in budgets.extremes("looks"))
+    amounts = [low + share * (high - low) for share in (0.0, *SHARES)]
+    return {
+        rule: [{"looks": amount, "score": budgets.expected_score(amount, rule=rule)} for amount in amounts]
+        for rule in budgets.rules
+    }
+
+
+def _table(budgets: BudgetTable) -> list[list[str]]:
+    points = _points(budgets)
+    first = next(iter(points.values()))
+    rows = [["rule", *(f"{point['looks']:.2f}" for point in first)]]
+    return rows + [[rule, *(f"{100 * point['score']:.1f}" for point in curve)] for rule, curve in points.items()]
