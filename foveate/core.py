@@ -351,9 +351,10 @@ class TrainingLook:
 
     name: str
     size_px: tuple[int, int] | None
-    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the opening's state."""
+    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the state at every step, and its
+    losses are averaged over the steps."""
     readout: str
-    """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the opening's state, to a prediction."""
+    """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the state, to a prediction."""
     weight: float
     """Weight of its loss."""
 

@@ -67,7 +67,8 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
         column = {"score": metrics[system.task.primary_metric], "noise": noise.step(every, event.step.num_looks)}
         column |= {f"cost.{unit}": amount for unit, amount in event.spent.items()}
         each_look = price.look_macs + system.policy.macs(event.observation)
-        column["cost.macs"] = price.open_macs + price.predict_macs + event.step.num_looks * each_look
+        column["cost.macs"] = price.open_macs + price.predict_macs + price.observe_macs
+        column["cost.macs"] = column["cost.macs"] + event.step.num_looks * (each_look + price.observe_macs)
         column |= {f"certainty.{name}": sure for name, sure in (event.step.certainty or {}).items()}
         if event.step.value is not None:
             column["value"] = event.step.value

@@ -26,6 +26,9 @@ class CellPlaces(nn.Module):
         """How much each cell ``[n, m]`` matters: the largest of its shares in the K answers."""
         return torch.softmax(self.logits(state_map), dim=1).amax(2)
 
+    def attention_macs(self, num_cells: int) -> int:
+        return num_cells * self.logits.in_features * self.logits.out_features
+
 
 class PooledPlaces(nn.Module):
     """Logits over places ``[n, K, R', S']`` from the pooled map: the task's own loss, with no word about which cell."""
@@ -54,6 +57,9 @@ class CellClasses(nn.Module):
     def attention(self, state_map: Tensor) -> Tensor:
         """How much each cell ``[n, m]`` matters."""
         return torch.softmax(self.weigh(state_map)[..., 0], dim=1)
+
+    def attention_macs(self, num_cells: int) -> int:
+        return num_cells * self.weigh.in_features
 
 
 class PooledClasses(nn.Module):

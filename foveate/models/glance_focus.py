@@ -90,7 +90,7 @@ class GlanceFocusState(Rowwise):
     coverage: Tensor  # [n, m]
     num_looks: Tensor  # [n] int64
     sizes_px: Tensor  # [n, 2] int64
-    relevance: Tensor | None  # [n, m], of the glance
+    relevance: Tensor | None  # [n, m], class activation of the glance
 
 
 class GlanceFocus(nn.Module):
@@ -157,6 +157,7 @@ class GlanceFocus(nn.Module):
             memory = self.readout.write(memory, self.glance_answer(normed.flatten(1, 2)), points)
         candidates = self._candidates(sizes)
         state_map = cells.flatten(2).transpose(1, 2)
+        attends = self.config.relevance == "attention"  # of the present state, whenever it is observed
         return GlanceFocusState(
             map=state_map,
             memory=memory,
@@ -164,7 +165,7 @@ class GlanceFocus(nn.Module):
             coverage=candidates.new_zeros(candidates.shape[:2]),
             num_looks=torch.zeros(n, dtype=torch.int64, device=device),
             sizes_px=sizes,
-            relevance=self._relevance(state_map),
+            relevance=None if attends else class_activation(self.auxiliary, state_map, self.config.relevance),
         )
 
     def update(self, state: GlanceFocusState, glimpses: Any, look: Look) -> GlanceFocusState:
@@ -209,7 +210,7 @@ class GlanceFocus(nn.Module):
             summary=summary.detach().float(),
             num_looks=state.num_looks,
             sizes_px=state.sizes_px,
-            relevance=state.relevance,
+            relevance=self._attention(state.map) if self.config.relevance == "attention" else state.relevance,
             grid=self.config.state_grid,
         )
 
@@ -218,7 +219,8 @@ class GlanceFocus(nn.Module):
         return prediction
 
     def auxiliary_prediction(self, state: GlanceFocusState) -> Tensor:
-        """The task's prediction, read from the opening's state alone: what trains the glance for the agent."""
+        """The task's prediction, read from the agent's map alone: what trains the glance, and what fixations write there,
+        for the agent, who sees the map detached."""
         prediction: Tensor = self.auxiliary(state.map)
         return prediction
 
@@ -247,21 +249,19 @@ class GlanceFocus(nn.Module):
         if config.answer_from_glance:
             into = glance_tokens * self.glance_net.dim * self.focus_net.dim
             parts["open/readout"] = into + self.readout.macs(glance_tokens)["write"]
-        if config.relevance != "none":
-            cells = config.state_grid[0] * config.state_grid[1]
-            passes = 1 if config.relevance == "attention" else 2  # class activation goes back to the input too
-            parts["open/relevance"] = passes * counted_macs(self.auxiliary, (1, cells, config.state_dim))
-        total = {
-            kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")
-        }
-        return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
+        cells = config.state_grid[0] * config.state_grid[1]
+        if config.relevance == "attention":
+            parts["observe/attention"] = self.auxiliary.attention_macs(cells)
+        elif config.relevance != "none":  # class activation: forward, and backward to the input
+            parts["open/relevance"] = 2 * counted_macs(self.auxiliary, (1, cells, config.state_dim))
+        kinds = ("open", "look", "observe", "predict")
+        total = {f"{kind}_macs": sum(m for name, m in parts.items() if name.startswith(kind)) for kind in kinds}
+        return Price(**total, parts=parts)
 
-    def _relevance(self, state_map: Tensor) -> Tensor | None:
-        if self.config.relevance == "attention":
-            with torch.no_grad(), torch.autocast(state_map.device.type, enabled=False):
-                relevance: Tensor = self.auxiliary.attention(state_map.float())
-            return relevance
-        return class_activation(self.auxiliary, state_map, self.config.relevance)
+    @torch.no_grad()
+    def _attention(self, state_map: Tensor) -> Tensor:
+        relevance: Tensor = self.auxiliary.attention(state_map.float())
+        return relevance
 
     def _candidates(self, sizes_px: Tensor) -> Tensor:
         region = self.config.focus_region_px or self.config.focus_px

@@ -37,12 +37,13 @@ def visual_search(
         "std": (0.25,),
         "glance_px": (42, 42),
         "focus_px": (FOCUS_PX, FOCUS_PX),
-        "state_grid": (8, 8),
+        "state_grid": (11, 11),
         "glance": {"name": "conv", "channels": (24, 48, 48), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
         "focus": {"name": "conv", "channels": (24, 32, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3), "mix": 64},
         "readout": {"name": "map", "grid": (32, 32)},
         "answer_from_glance": False,
         "auxiliary": auxiliary,
+        "relevance": "attention" if auxiliary == "cells" else "none",
     }
     tolerance = 2 * TOLERANCE_PX / CANVAS_PX
     return Recipe(
@@ -59,7 +60,8 @@ def visual_search(
             batch_size=128,
             num_looks=5,
             lr=3e-3,
-            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=2e-3, entropy_weight=0.01),
+            opening_frac=0.25,
+            ppo=PpoConfig(gamma=1.0, epochs=1, minibatches=2, lr=2e-3, entropy_weight=0.01),
             seed=seed,
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), places_of(len(targets))),

@@ -34,6 +34,9 @@ class TrainConfig:
     max_grad_norm: float | None = 5.0
     loss: LossConfig = field(default_factory=LossConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
+    opening_frac: float = 0.0
+    """Share of the training, at its start, without looks: only what the opening teaches is learned, at a fraction of an
+    episode's cost. Looks chosen by features that were never trained teach the rest little."""
     agent_warmup_frac: float = 0.0
     """Share of the training before the agent's first update: early states are not worth learning from."""
     amp: Literal["off", "bf16", "fp16"] = "off"

@@ -69,7 +69,7 @@ def lesson(
 ) -> Lesson:
     """``auxiliary`` maps names to (loss per scene [n], weight)."""
     losses, scores, metrics = step_losses(episode, task, target)
-    total = losses.sum(1).mean() if config.form == "code" else losses[:, 1:].mean()
+    total = losses.sum(1).mean() if config.form == "code" or losses.shape[1] == 1 else losses[:, 1:].mean()
     for value, weight in auxiliary.values():
         total = total + config.auxiliary_scale * weight * value.mean()
     if config.distill_weight:

@@ -168,9 +168,14 @@ class Trainer:
         num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
         self.num_broken += self._asked - num_scenes
         self._seen_since_report += num_scenes
-        taught = [self._learn(part, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]
+        num_looks = 0 if self.world.agree(self.progress < self.config.opening_frac) else self.config.num_looks
+        taught = [
+            self._learn(part, num_looks=num_looks, share=len(part.scenes) * self.world.size / num_scenes)
+            for part in parts
+        ]
         lessons = [one for one, _ in taught]
-        self.agent.collect([(steps, one.rewards) for one, steps in taught])
+        if num_looks:
+            self.agent.collect([(steps, one.rewards) for one, steps in taught])
         with self._timed("time/backward_s"):
             self._update_backbone(lessons)
         with self._timed("time/agent_s"):
@@ -178,12 +183,12 @@ class Trainer:
         self.step += 1
         self._report(lessons, agent_loss, lr_scale, journal)
 
-    def _learn(self, part: Batch, *, share: float) -> tuple[Lesson, Transitions]:
+    def _learn(self, part: Batch, *, num_looks: int, share: float) -> tuple[Lesson, Transitions | None]:
         """Adds the part's gradient, weighted by its share of the scenes of this step."""
         target = to_device(part.target, self.device)
         noise = Noise(seed=self.config.seed * 1_000_003 + self.step, scenes=part.indices)
         with self._timed("time/rollout_s"), self._autocast():
-            episode = play(self.system, part, num_looks=self.config.num_looks, noise=noise)
+            episode = play(self.system, part, num_looks=num_looks, noise=noise)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever
             raise TrainingError(
@@ -192,18 +197,19 @@ class Trainer:
             )
         with self._timed("time/backward_s"):
             self.scaler.scale(taught.loss * share).backward()
-        return taught, transitions(episode, taught.rewards)
+        return taught, transitions(episode, taught.rewards) if num_looks else None
 
     def _auxiliary(self, part: Batch, episode: Episode, target: Any) -> Mapping[str, tuple[Tensor, float]]:
         losses = {}
         for look in self.system.model.training_looks():
             readout = getattr(self.system.model, look.readout)
             if look.size_px is None:
-                prediction = readout(episode.events[0].state)
+                predictions = [readout(event.state) for event in episode.events]
             else:
                 whole = np.tile(np.array([0, 0, 1, 1], np.float32), (len(part.scenes), 1, 1))
-                prediction = readout(part.scenes.read(whole, look.size_px).pixels[:, 0])
-            losses[look.name] = (self.system.task.loss(prediction, target), look.weight)
+                predictions = [readout(part.scenes.read(whole, look.size_px).pixels[:, 0])]
+            each = torch.stack([self.system.task.loss(prediction, target) for prediction in predictions])
+            losses[look.name] = (each.mean(0), look.weight)
         return losses
 
     def _update_backbone(self, lessons: list[Lesson]) -> None:
@@ -215,7 +221,7 @@ class Trainer:
         self.scaler.update()
 
     def _update_agent(self) -> PpoLoss | None:
-        waiting = self.config.agent_warmup_frac
+        waiting = max(self.config.agent_warmup_frac, self.config.opening_frac)
         if self.progress < waiting:
             self.agent.buffer.clear()
         if not self.agent.is_full:
@@ -348,12 +354,16 @@ def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
     """Means over the parts of one step."""
     losses = torch.cat([taught.step_losses for taught in lessons])
     rewards = torch.cat([taught.rewards for taught in lessons])
-    return {
+    looked = {}
+    if rewards.shape[1]:
+        looked = {
+            "rollout/reward": float(rewards.mean()),
+            "rollout/useless_frac": float((rewards <= 0).float().mean()),
+        }
+    return looked | {
         "train/loss": float(torch.stack([taught.loss.detach() for taught in lessons]).mean()),
         "train/task_loss_first": float(losses[:, 0].mean()),
         "train/task_loss_last": float(losses[:, -1].mean()),
         "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].mean()),
         "train/auxiliary_loss": float(sum(sum(t.auxiliary_losses.values(), start=0.0) for t in lessons)) / len(lessons),
-        "rollout/reward": float(rewards.mean()),
-        "rollout/useless_frac": float((rewards <= 0).float().mean()),
     }
