@@ -365,6 +365,9 @@ class Stopper:
 
     rule: StopRule
     thresholds: NDArray[np.float64]  # [T], or [1] when shared by all steps; beyond the last, the last one holds
+    max_looks: int | None = None
+    """Looks of the longest episode that the thresholds were solved on, where every row stops: a family without a maximum
+    of its own would otherwise look for ever once a threshold says "never stop"."""
 
     @property
     def needs(self) -> frozenset[str]:
@@ -372,4 +375,5 @@ class Stopper:
 
     def __call__(self, step: Step) -> NDArray[np.bool_]:
         depth = np.minimum(step.num_looks, len(self.thresholds) - 1)
-        return np.asarray(self.rule.signal(step)) <= self.thresholds[depth]
+        enough = np.asarray(self.rule.signal(step)) <= self.thresholds[depth]
+        return enough if self.max_looks is None else enough | (step.num_looks >= self.max_looks)

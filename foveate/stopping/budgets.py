@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -16,7 +17,7 @@ from foveate.atomic import write_json
 from foveate.core import Stopper
 from foveate.errors import BudgetError, ModelFolderError
 from foveate.stopping import STOP_RULES
-from foveate.stopping.budget_path import BudgetPath, fit_path, is_straight
+from foveate.stopping.budget_path import BudgetPath, fit_path, follows
 from foveate.stopping.calibrate import check_possible
 from foveate.stopping.traces import Origin, Traces
 from foveate.stopping.units import Budget
@@ -43,10 +44,10 @@ class BudgetTable:
     ) -> Self:
         """Calibrate rules (the first is the default) for units (all of the traces' by default).
 
-        Units whose cost is a straight-line function of an earlier one share its path: it is the same problem.
+        Looks are always among them. Units whose cost follows an earlier one share its path: it is the same problem.
         """
-        names, wanted = list(rules), list(units if units is not None else traces.costs)
-        wanted.sort(key=lambda unit: unit != "looks")  # looks first: most others follow from them
+        names = list(rules)
+        wanted = ["looks", *(unit for unit in units or traces.costs if unit != "looks")]
         return cls(
             num_scenes=traces.num_scenes,
             origin=traces.origin,
@@ -70,7 +71,8 @@ class BudgetTable:
     def stopper(self, budget: str | float | Budget, *, rule: str | None = None, here: Origin | None = None) -> Stopper:
         """The stop rule with its thresholds, ready for the loop. Arguments and errors as :meth:`thresholds_for`."""
         thresholds = self.thresholds_for(budget, rule=rule, here=here)
-        return Stopper(rule=STOP_RULES.get(rule or self.default_rule), thresholds=thresholds)
+        longest = math.ceil(self.extremes("looks", rule=rule)[1].amount)
+        return Stopper(rule=STOP_RULES.get(rule or self.default_rule), thresholds=thresholds, max_looks=longest)
 
     def expected_score(
         self, budget: str | float | Budget, *, rule: str | None = None, here: Origin | None = None
@@ -166,7 +168,7 @@ def _paths(traces: Traces, name: str, units: list[str], num_points: int) -> tupl
     groups: list[list[str]] = []
     for unit in units:
         cost = traces.cost(rule, unit)
-        group = next((group for group in groups if is_straight(cost, traces.cost(rule, group[0]))), None)
+        group = next((group for group in groups if follows(cost, traces.cost(rule, group[0]))), None)
         if group is None:
             groups.append([unit])
         else:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from foveate.core import Step
 from foveate.errors import BudgetError, ModelFolderError
 from foveate.stopping import STOP_RULES, rules
 from foveate.stopping.budgets import BudgetTable
@@ -154,3 +155,15 @@ def test_damaged_tables_are_named(table: BudgetTable, tmp_path: Path) -> None:
     refused(broken, "must not rise")
     with pytest.raises(ModelFolderError, match="absent"):
         BudgetTable.load(tmp_path / "absent.json")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_budget_of_full_length_stops_there_in_a_family_without_a_maximum(table: BudgetTable, name: str) -> None:
+    """Thresholds that say "never stop" once let an unbounded family look for ever."""
+    stop = table.stopper(100.0, rule=name)
+    ones = np.ones(3, np.float32)
+    step = Step(
+        num_looks=np.array([3, 4, 9]), value=ones, certainty={"confidence": 0 * ones},
+        noise=ones.astype(np.float64), scene_noise=ones.astype(np.float64) / 2,
+    )  # fmt: skip
+    assert stop(step).tolist()[1:] == [True, True]
