@@ -20,6 +20,7 @@ from foveate.training.folder_source import Augment, FolderSource
 from foveate.training.ppo import PpoConfig
 
 BATCH_BYTES = 256 << 20  # of native pixels
+MAX_BATCH = 24  # minutes of a CPU are better spent on many steps than on large ones
 ENDLESS = 1_000_000  # steps of a run that is bounded by time
 MIXED_ASPECTS = 1.5  # pictures whose shapes differ more than this share a square glance
 
@@ -102,14 +103,14 @@ def picture_folder(
 
 def choose_sizes(sizes_px: NDArray[np.int64], *, zoom: float = 1.0) -> Sizes:
     """Sizes for pictures of ``sizes_px`` ``[n, 2]``: a glance of a sixth of the median picture's long side, within
-    64..128 px and at most half of it; fixations of a sixth, within 64..96 px and at most 40 % of the short side."""
+    64..128 px and at most half of it; fixations of a tenth, within 64..96 px and at most 40 % of the short side."""
     height, width = (round(side) for side in np.median(sizes_px, axis=0))
     long, short = max(height, width), min(height, width)
     glance = min(round(float(np.clip(long / 6, 64, 128))), -(-long // 2))
     aspects = np.quantile(sizes_px[:, 0] / sizes_px[:, 1], (0.1, 0.9))
     is_mixed = bool(aspects[1] / aspects[0] > MIXED_ASPECTS)
     glance_px = (glance, glance) if is_mixed else (_eights(glance * height / long), _eights(glance * width / long))
-    focus = max(4, min(round(float(np.clip(long / 6, 64, 96))), int(0.4 * short)))
+    focus = max(4, min(round(float(np.clip(long / 10, 64, 96))), int(0.4 * short)))
     focus = focus // 8 * 8 if focus >= 16 else focus
     region = round(min(focus * zoom, short))
     shape = "a square glance, as shapes are mixed" if is_mixed else "the glance keeps their shape"
@@ -167,7 +168,7 @@ def _check_parts(folder: PictureFolder, parts: dict[str, PictureFolder]) -> None
 
 def _batch_size(sizes: Sizes, num_train: int, processes: int) -> int:
     scene_bytes = 3 * sizes.scene_px[0] * sizes.scene_px[1]
-    largest = min(64, max(8, BATCH_BYTES // scene_bytes), max(2, num_train // 2))
+    largest = min(MAX_BATCH, max(8, BATCH_BYTES // scene_bytes), max(2, num_train // 2))
     return max(processes, int(largest) // processes * processes)
 
 
@@ -208,7 +209,8 @@ def _train(minutes: float, steps: int | None, looks: int, seed: int, batch_size:
         weight_decay=0.02,
         ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=1, lr=2e-3, entropy_weight=0.01),
         seed=seed,
-        eval_every=50 if steps is None else max(1, min(50, steps // 4)),
+        eval_every=40 if steps is None else max(1, min(40, steps // 4)),
+        eval_scenes=128,
     )
 
 

@@ -175,7 +175,7 @@ class Trainer:
         ]
         lessons = [one for one, _ in taught]
         if num_looks:
-            self.agent.collect([(steps, one.rewards) for one, steps in taught])
+            self.agent.collect([(steps, one.rewards) for one, steps in taught if steps is not None])
         with self._timed("time/backward_s"):
             self._update_backbone(lessons)
         with self._timed("time/agent_s"):
@@ -192,8 +192,8 @@ class Trainer:
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever
             raise TrainingError(
-                f"the loss is {float(taught.loss)} at step {self.step}; the last good checkpoint is kept. A lower lr, "
-                "max_grad_norm or amp='off' usually mends it"
+                f"the loss is {float(taught.loss.detach())} at step {self.step}; the last good checkpoint is kept. "
+                "A lower lr, max_grad_norm or amp='off' usually mends it"
             )
         with self._timed("time/backward_s"):
             self.scaler.scale(taught.loss * share).backward()
