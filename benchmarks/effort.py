@@ -1,0 +1,43 @@
+"""How much of everything: what `make bench` measures, and a smoke run that only shows that the code works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """Sizes of all cells; part of their configs, so each effort has its own results."""
+
+    num_seeds: int = 3
+    seconds: float | None = 120.0
+    """Of every training of a search, of ours and of static nets."""
+    sign_seconds: float | None = 1200.0
+    """Of every training on small signs, unless a model is shipped, whose seconds then count."""
+    steps: int | None = None
+    test_scenes: int = 4096
+    calibration_scenes: int = 4096
+    sign_scenes: int = 1024
+    static_sides: tuple[int, ...] = (28, 42, 56, 84, 112)
+    sign_sides: tuple[tuple[int, int], ...] = ((120, 160), (240, 320), (480, 640), (960, 1280))
+    widths: tuple[int, ...] = (8, 16, 32)
+    repeats: int = 7
+    """Of every timing."""
+    exit_batches: tuple[int, ...] = (1, 64)
+    forward_batch: int = 16
+    model: str = "adaptivenn_deit_small"
+    """Of the timings."""
+    timed_scenes: int = 20
+    """Scenes of a timing at batch size 1."""
+
+    @property
+    def seeds(self) -> range:
+        return range(self.num_seeds)
+
+
+FULL = Effort()
+SMOKE = Effort(
+    num_seeds=1, seconds=None, sign_seconds=None, steps=3, test_scenes=64, calibration_scenes=64, sign_scenes=16,
+    static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10), forward_batch=4,
+    model="adaptivenn_tiny", timed_scenes=10,
+)  # fmt: skip

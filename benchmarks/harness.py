@@ -1,0 +1,278 @@
+"""Cells, their cache, and the loop that runs what is not cached yet.
+
+A cell is (benchmark, variant, seed) with a frozen config. Its result lies in `.bench-cache/<hash>.json`, where the hash
+is of the config and of the versions that the result depends on; it is written atomically when the cell is finished, so
+a run that was stopped, in whatever way, goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import foveate
+from benchmarks.tables import Table
+from foveate.atomic import make_folder, write_json
+from foveate.core import CONTRACT_VERSION
+from foveate.errors import FoveateError
+
+ROOT = Path(__file__).parents[1]
+MAX_DIGITS = 6  # of floats in results
+
+Values = dict[str, Any]
+"""What a cell measured: plain JSON."""
+
+
+class NotHereError(FoveateError):
+    """A cell that cannot run here; the message says what it needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One measurement that is done or not done as a whole."""
+
+    benchmark: str
+    variant: str
+    seed: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Plain values: all that decides the result."""
+    version: int = 1
+    """Raise it where a change of this benchmark's code changes its result."""
+    minutes: float = 1.0
+    """What it takes on two cores, without trainings."""
+    uses: tuple[Any, ...] = ()
+    """Trainings (``benchmarks.training.Training``) that it needs; they are cached too, and shared."""
+    priority: int = 5
+    """Lower comes first."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.benchmark}/{self.variant}/{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """Where cells run."""
+
+    cache: Path
+    threads: int
+    official: Path | None = None
+    """A checkout of the paper's repository."""
+    log: Callable[[str], None] = print
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What is known: records by cell name, and the cells that were planned."""
+
+    cells: Sequence[Cell]
+    records: Mapping[str, Mapping[str, Any]]
+
+    def values(self, benchmark: str, variant: str) -> list[Values]:
+        """Of every seed that was run, in order of seed."""
+        own = [cell for cell in self.cells if (cell.benchmark, cell.variant) == (benchmark, variant)]
+        found = [self.records.get(cell.name) for cell in sorted(own, key=lambda cell: cell.seed)]
+        return [dict(record["values"]) for record in found if record is not None]
+
+    def planned(self, benchmark: str, variant: str) -> int:
+        """How many seeds there should be."""
+        return sum((cell.benchmark, cell.variant) == (benchmark, variant) for cell in self.cells)
+
+    def variants(self, benchmark: str) -> list[str]:
+        return list(dict.fromkeys(cell.variant for cell in self.cells if cell.benchmark == benchmark))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark:
+    """A group of cells with the function that runs one and those that show them."""
+
+    name: str
+    title: str
+    cells: Sequence[Cell]
+    run: Callable[[Cell, Context], Values]
+    tables: Callable[[Results], list[Table]]
+    figures: Callable[[Results, Path], None] | None = None
+    """Writes pictures into a folder."""
+
+
+# -- the cache ---------------------------------------------------------------------------------------------------------
+
+
+def versions(threads: int) -> dict[str, Any]:
+    """What results depend on beside their config."""
+    return {
+        "foveate": foveate.__version__,
+        "contract": CONTRACT_VERSION,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "threads": threads,
+    }
+
+
+def key_of(plain: Mapping[str, Any], threads: int) -> str:
+    """A hash of plain values and of the versions."""
+    everything = {"what": plain, "versions": versions(threads)}
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def cell_path(cell: Cell, context: Context) -> Path:
+    identity = {name: getattr(cell, name) for name in ("benchmark", "variant", "seed", "config", "version")}
+    identity["config"] = dict(cell.config)
+    return context.cache / f"{key_of(identity, context.threads)}.json"
+
+
+def cached(cell: Cell, context: Context) -> dict[str, Any] | None:
+    """The record of a cell that was run, None if there is none that can be read."""
+    try:
+        record: dict[str, Any] = json.loads(cell_path(cell, context).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return record if isinstance(record, dict) and "values" in record else None
+
+
+def gather(cells: Iterable[Cell], context: Context) -> Results:
+    """All that is cached."""
+    every = tuple(cells)
+    found = {cell.name: cached(cell, context) for cell in every}
+    return Results(cells=every, records={name: record for name, record in found.items() if record is not None})
+
+
+# -- running -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of the cells of one run."""
+
+    done: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)  # name: why
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def run_cells(
+    benchmarks: Sequence[Benchmark],
+    context: Context,
+    *,
+    minutes: float | None,
+    after_each: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Run what is not cached, the most wanted first; with ``minutes``, only what should still fit."""
+    start_s, outcome = clock(), Outcome()
+    for cell, benchmark in in_order(benchmarks):
+        if cached(cell, context) is not None:
+            continue
+        expected = expected_minutes(cell, context)
+        left = float("inf") if minutes is None else minutes - (clock() - start_s) / 60
+        if expected > left:
+            outcome.skipped[cell.name] = f"about {expected:.1f} min, {max(left, 0.0):.1f} min left"
+            context.log(f"skip  {cell.name}: {outcome.skipped[cell.name]}")
+            continue
+        context.log(f"run   {cell.name} (about {expected:.1f} min)")
+        _attempt(cell, benchmark, context, outcome)
+        after_each()
+    return outcome
+
+
+def in_order(benchmarks: Sequence[Benchmark]) -> list[tuple[Cell, Benchmark]]:
+    """By priority; within one, the first seed of everything before the second of anything."""
+    pairs = [(cell, benchmark) for benchmark in benchmarks for cell in benchmark.cells]
+    return sorted(pairs, key=lambda pair: (pair[0].priority, pair[0].seed))
+
+
+def expected_minutes(cell: Cell, context: Context) -> float:
+    return cell.minutes + sum(training.expected_minutes(context) for training in cell.uses)
+
+
+def _attempt(cell: Cell, benchmark: Benchmark, context: Context, outcome: Outcome) -> None:
+    start_s = time.perf_counter()
+    try:
+        values = benchmark.run(cell, context)
+    except NotHereError as error:
+        outcome.skipped[cell.name] = str(error)
+        context.log(f"skip  {cell.name}: {error}")
+    except Exception as error:
+        outcome.failed[cell.name] = f"{type(error).__name__}: {error}"
+        context.log(f"FAIL  {cell.name}: {outcome.failed[cell.name]}\n{traceback.format_exc()}")
+    else:
+        keep(cell, values, context, seconds=time.perf_counter() - start_s)
+        outcome.done.append(cell.name)
+        context.log(f"done  {cell.name} in {time.perf_counter() - start_s:.0f} s")
+
+
+def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> None:
+    """Write a finished cell's record, whole or not at all."""
+    record = {
+        "benchmark": cell.benchmark,
+        "variant": cell.variant,
+        "seed": cell.seed,
+        "config": dict(cell.config),
+        "values": rounded(values),
+        "seconds": round(seconds, 1),
+        "when": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "revision": revision(),
+        "versions": versions(context.threads),
+        "device": device_name(),
+        "command": " ".join(["python -m benchmarks.run", *sys.argv[1:]]),
+    }
+    make_folder(context.cache)
+    write_json(cell_path(cell, context), record)
+
+
+def rounded(value: Any) -> Any:
+    """Floats to six digits, at any depth."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    return float(f"{value:.{MAX_DIGITS}g}") if isinstance(value, float) else value
+
+
+def revision() -> str:
+    """Of this working tree, as git describes it; "unknown" outside one."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--tags"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return run.stdout.strip() or "unknown"
+
+
+def device_name() -> str:
+    model = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), model)
+    except OSError:
+        pass
+    return f"CPU {model}, {os.cpu_count()} cores"
+
+
+def only(benchmarks: Sequence[Benchmark], names: Sequence[str]) -> list[Benchmark]:
+    """The benchmarks and cells whose name begins with one of ``names``. Raises NotHereError for a name of nothing."""
+    for name in names:
+        if not any(_is_under(cell, name) for benchmark in benchmarks for cell in benchmark.cells):
+            known = ", ".join(benchmark.name for benchmark in benchmarks)
+            raise NotHereError(f"there is no benchmark {name!r}; known are {known}, and NAME/VARIANT (see --list)")
+    chosen = [
+        replace(one, cells=[c for c in one.cells if not names or any(_is_under(c, name) for name in names)])
+        for one in benchmarks
+    ]
+    return [one for one in chosen if one.cells]
+
+
+def _is_under(cell: Cell, name: str) -> bool:
+    return f"{cell.name}/".startswith(f"{name.rstrip('/')}/")

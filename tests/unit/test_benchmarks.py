@@ -1,0 +1,221 @@
+"""The benchmark harness: what is cached, resumed, skipped and shown; tiny cells only."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import executed, official, run, timing
+from benchmarks.effort import FULL, SMOKE
+from benchmarks.harness import (
+    Benchmark,
+    Cell,
+    Context,
+    NotHereError,
+    Results,
+    cached,
+    cell_path,
+    gather,
+    only,
+    rounded,
+    run_cells,
+)
+from benchmarks.plots import Line, line_plot
+from benchmarks.tables import Table, at_least, markdown, percent, points, spread
+
+
+def _cell(variant: str, seed: int = 0, **options: Any) -> Cell:
+    return Cell(benchmark="toy", variant=variant, seed=seed, **options)
+
+
+def _toy(cells: list[Cell], measure: Callable[[Cell], Any]) -> Benchmark:
+    def tables(results: Results) -> list[Table]:
+        rows = [
+            [variant, percent([one["x"] for one in results.values("toy", variant)], results.planned("toy", variant))]
+            for variant in results.variants("toy")
+        ]
+        return [Table(title="Toys", head=["toy", "x"], rows=rows)]
+
+    return Benchmark(name="toy", title="Toys", cells=cells, run=lambda cell, context: measure(cell), tables=tables)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return Context(cache=tmp_path / "cache", threads=1, log=lambda line: None)
+
+
+def test_a_cell_runs_once(context: Context) -> None:
+    ran: list[str] = []
+    toy = _toy([_cell("a"), _cell("b")], lambda cell: ran.append(cell.name) or {"x": 0.5})
+    assert run_cells([toy], context, minutes=None).done == ["toy/a/0", "toy/b/0"]
+    assert run_cells([toy], context, minutes=None).done == []
+    assert ran == ["toy/a/0", "toy/b/0"]
+    record = cached(_cell("a"), context)
+    assert record is not None
+    assert record["values"] == {"x": 0.5}
+    assert {"revision", "versions", "device", "command", "seconds", "config"} <= set(record)
+
+
+def test_the_key_follows_config_version_and_threads(context: Context) -> None:
+    cells = [_cell("a"), _cell("a", 1), _cell("b"), _cell("a", config={"steps": 3}), _cell("a", version=2)]
+    paths = {cell_path(cell, context) for cell in cells}
+    more_threads = Context(cache=context.cache, threads=2)
+    paths.add(cell_path(cells[0], more_threads))
+    assert len(paths) == 6
+    assert cell_path(_cell("a", minutes=99, priority=0), context) == cell_path(cells[0], context)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(context: Context) -> None:
+    ran: list[str] = []
+
+    def measure(cell: Cell) -> dict[str, float]:
+        if cell.variant == "b" and "toy/b/0" not in ran:
+            ran.append(cell.name)
+            raise KeyboardInterrupt
+        ran.append(cell.name)
+        return {"x": 1.0}
+
+    toy = _toy([_cell("a"), _cell("b")], measure)
+    with pytest.raises(KeyboardInterrupt):
+        run_cells([toy], context, minutes=None)
+    assert cached(_cell("a"), context) is not None
+    assert cached(_cell("b"), context) is None
+    assert run_cells([toy], context, minutes=None).done == ["toy/b/0"]
+    assert ran == ["toy/a/0", "toy/b/0", "toy/b/0"]
+
+
+def test_half_a_record_counts_as_none(context: Context) -> None:
+    toy = _toy([_cell("a")], lambda cell: {"x": 1.0})
+    run_cells([toy], context, minutes=None)
+    path = cell_path(_cell("a"), context)
+    path.write_bytes(path.read_bytes()[:40])
+    assert cached(_cell("a"), context) is None
+    assert run_cells([toy], context, minutes=None).done == ["toy/a/0"]
+
+
+def test_what_cannot_be_written_leaves_nothing(context: Context) -> None:
+    toy = _toy([_cell("a")], lambda cell: {"x": float("nan")})
+    with pytest.raises(ValueError, match="JSON"):
+        run_cells([toy], context, minutes=None)
+    assert list(context.cache.iterdir()) == []
+
+
+def test_cells_that_no_longer_fit_are_skipped_and_named(context: Context) -> None:
+    said: list[str] = []
+    now_s = [0.0]
+
+    def measure(cell: Cell) -> dict[str, float]:
+        now_s[0] += 60 * cell.minutes
+        return {"x": 1.0}
+
+    cells = [_cell("long", minutes=8, priority=3), _cell("short", minutes=1, priority=4), _cell("first", minutes=2)]
+    toy = _toy([cells[0], cells[1], Cell(**{**vars(cells[2]), "priority": 1})], measure)
+    telling = Context(cache=context.cache, threads=1, log=said.append)
+    outcome = run_cells([toy], telling, minutes=9, clock=lambda: now_s[0])
+    assert outcome.done == ["toy/first/0", "toy/short/0"]
+    assert outcome.skipped == {"toy/long/0": "about 8.0 min, 7.0 min left"}
+    assert any("skip  toy/long/0" in line for line in said)
+
+
+def test_the_first_seed_of_everything_comes_before_the_second_of_anything(context: Context) -> None:
+    cells = [_cell(variant, seed) for variant in "ab" for seed in (0, 1)]
+    done = run_cells([_toy(cells, lambda cell: {"x": 1.0})], context, minutes=None).done
+    assert done == ["toy/a/0", "toy/b/0", "toy/a/1", "toy/b/1"]
+
+
+def test_a_failing_cell_does_not_stop_the_others(context: Context) -> None:
+    def measure(cell: Cell) -> dict[str, float]:
+        if cell.variant == "a":
+            raise RuntimeError("broken")
+        return {"x": 1.0}
+
+    outcome = run_cells([_toy([_cell("a"), _cell("b")], measure)], context, minutes=None)
+    assert outcome.failed == {"toy/a/0": "RuntimeError: broken"}
+    assert outcome.done == ["toy/b/0"]
+
+
+def test_unfinished_cells_print_not_run(context: Context, tmp_path: Path) -> None:
+    cells = [_cell("a", 0), _cell("a", 1), _cell("b")]
+    toy = _toy(cells, lambda cell: {"x": 0.25})
+    run_cells([_toy(cells[:1], lambda cell: {"x": 0.25})], context, minutes=None)
+    run.report([toy], context, tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert "| a | 25.0 % (1 of 2 seeds) |" in text
+    assert "| b | not run |" in text
+    content = json.loads((tmp_path / "results.json").read_bytes())
+    assert content["not_run"] == ["toy/a/1", "toy/b/0"]
+    assert [record["variant"] for record in content["cells"]] == ["a"]
+
+
+def test_only_chooses_benchmarks_variants_and_seeds() -> None:
+    toy = _toy([_cell("a", 0), _cell("a", 1), _cell("ab")], lambda cell: {})
+    assert [len(one.cells) for name in ("toy", "toy/a", "toy/a/1") for one in only([toy], [name])] == [3, 2, 1]
+    with pytest.raises(NotHereError, match="no benchmark 'tox'"):
+        only([toy], ["tox"])
+
+
+def test_every_table_renders_with_nothing_run(context: Context, tmp_path: Path) -> None:
+    benchmarks = run.all_benchmarks(FULL)
+    names = [cell.name for one in benchmarks for cell in one.cells]
+    assert len(set(names)) == len(names)
+    run.report(benchmarks, context, tmp_path)
+    text = (tmp_path / "RESULTS.md").read_text()
+    assert all(f"## {one.title}" in text for one in benchmarks)
+    assert "| met |" not in text
+    assert "**missed**" not in text
+    assert len(gather((cell for one in benchmarks for cell in one.cells), context).records) == 0
+
+
+def test_tiny_cells_run(context: Context, tmp_path: Path) -> None:
+    groups = [*executed.benchmarks(SMOKE), *official.benchmarks(SMOKE)]
+    outcome = run_cells(only(groups, ["exit/adaptivenn_tiny-1", "loop", "official"]), context, minutes=None)
+    assert outcome.failed == {}
+    assert outcome.skipped == {"official/shallow/0": "give --official PATH, a checkout of github.com/LeapLabTHU/"
+                               "AdaptiveNN"}  # fmt: skip
+    results = gather((cell for one in groups for cell in one.cells), context)
+    (values,) = results.values("exit", "adaptivenn_tiny-1")
+    assert sum(values["exits"]) == pytest.approx(1)
+    assert min(values["exits"]) >= 0.1
+    text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
+    assert "give" not in text or "--official PATH" in text
+
+
+def test_the_command_line_lists_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--smoke", "--threads", "1", "--cache", str(tmp_path / "cache")]
+    assert run.main([*common, "--list", "--only", "loop"]) == 0
+    assert "loop/adaptivenn_tiny/0" in capsys.readouterr().out
+    assert run.main([*common, "--report"]) == 0
+    assert (tmp_path / "cache" / "smoke" / "RESULTS.md").is_file()
+    assert run.main([*common, "--only", "nothing"]) == 2
+
+
+def test_rivals_take_turns_and_warm_up() -> None:
+    order: list[str] = []
+    seconds = timing.take_turns({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, repeats=2)
+    assert order == ["b", "a", "a", "b", "b", "a"]
+    assert {name: len(turns) for name, turns in seconds.items()} == {"a": 2, "b": 2}
+    assert timing.ratio([2.0, 4.0, 9.0], [1.0, 1.0, 1.0])["median"] == 4.0
+    assert timing.shown(None) == "not run"
+
+
+def test_means_say_their_spread_and_missing_seeds() -> None:
+    assert percent([0.5, 0.7], 2) == "60.0 ± 14.1 %"
+    assert percent([0.5], 3) == "50.0 % (1 of 3 seeds)"
+    assert spread([], planned=3) == "not run"
+    assert points([0.02], 1) == "+2.0 points"
+    assert at_least("x", [], 1.0, target="", measured="").is_met is None
+    assert at_least("x", [0.9, 1.1], 1.0, target="", measured="").is_met
+    assert rounded({"x": [1 / 3, 2]}) == {"x": [0.333333, 2]}
+
+
+def test_plots_are_whole_pictures(tmp_path: Path) -> None:
+    lines = [Line(label="a < b", points=[(1e5, 3.0), (1e8, 90.0)]), Line(label="c", points=[(1e6, 50.0)])]
+    line_plot(tmp_path / "figures" / "plot.svg", lines, x_title="x", y_title="y", is_log_x=True)
+    root = ElementTree.parse(tmp_path / "figures" / "plot.svg").getroot()
+    texts = [element.text for element in root.iter() if element.tag.endswith("text")]
+    assert {"a < b", "c", "1 M"} <= set(texts)
