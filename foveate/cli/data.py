@@ -1,4 +1,4 @@
-"""What a command is given as data: a folder of pictures, a label file, or the name of a recipe."""
+"""What a command is given as data: a folder of pictures, a label file, or a recipe, as NAME or NAME:FOLDER."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = No
 
     A folder wins over a recipe of the same name. Raises UsageError for a name that is neither.
     """
-    if Path(data).exists():
-        from foveate.recipes.picture_folder import picture_folder
-
-        return picture_folder(data, minutes=minutes or MINUTES, steps=steps, **_taken(picture_folder, settings))
-    if data not in RECIPES:
+    name, _, place = ("picture_folder", ":", data) if Path(data).exists() else data.partition(":")
+    if name not in RECIPES:
         raise UsageError(
-            f"{data!r} is neither a folder of pictures nor a recipe.{suggest(data, RECIPES)} "
+            f"{data!r} is neither a folder of pictures nor a recipe.{suggest(name, RECIPES)} "
             f"Recipes: {', '.join(RECIPES)}"
         )
-    function = RECIPES.get(data)
+    if bool(place) != bool(RECIPES.facts(name).get("needs_folder")):
+        remedy = "has its own scenes: give its name alone" if place else f"needs a folder: write {name}:FOLDER"
+        raise UsageError(f"the recipe {name!r} {remedy}")
+    function = RECIPES.get(name)
     bounds: dict[str, Any] = {} if steps is None else {"steps": steps}
-    if minutes is not None:
+    if "minutes" in inspect.signature(function).parameters:
+        bounds |= {"minutes": minutes or MINUTES}
+    elif minutes is not None:
         bounds = {"steps": steps or ENDLESS, "seconds": 60 * minutes}
-    try:
-        recipe: Recipe = function(**_taken(function, {**bounds, **settings}))
-    except TypeError as error:
-        raise UsageError(f"the recipe {data!r} needs more than its name ({error}): call it from Python") from error
+    recipe: Recipe = function(*([place] if place else []), **_taken(function, {**bounds, **settings}))
     return recipe
 
 

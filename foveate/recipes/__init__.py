@@ -18,3 +18,20 @@ RECIPES.register(
     "foveate.recipes.small_sign:small_sign",
     summary="which 24-40 px sign stands in a 960 x 1280 street scene? (the STSD case)",
 )
+RECIPES.register(
+    "cluttered_classification",
+    "foveate.recipes.cluttered_classification:cluttered_classification",
+    summary="which digit stands among noise and clutter on a 224 px canvas?",
+)
+RECIPES.register(
+    "picture_folder",
+    "foveate.recipes.picture_folder:picture_folder",
+    needs_folder=True,
+    summary="a folder of labelled pictures, sizes chosen from them: what `foveate train FOLDER` runs",
+)
+RECIPES.register(
+    "imagenet_deit_small",
+    "foveate.recipes.imagenet_deit_small:imagenet_deit_small",
+    needs_folder=True,
+    summary="the paper's ImageNet recipe for AdaptiveNN-DeiT-S, on a folder of pictures",
+)

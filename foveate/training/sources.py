@@ -71,6 +71,11 @@ def places_of(num_targets: int) -> TargetOf:
     return target_of
 
 
+def only_label(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> torch.Tensor:
+    """Class ``[n]`` of the first object: the target of a classification."""
+    return torch.from_numpy(targets["labels"][:, 0])
+
+
 def label_and_place(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> dict[str, torch.Tensor]:
     """Class ``[n]`` of the first object, counted from 1, 0 for none, and its centre: the target of spotting."""
     return {
