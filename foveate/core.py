@@ -351,8 +351,8 @@ class TrainingLook:
 
     name: str
     size_px: tuple[int, int] | None
-    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the state at every step, and its
-    losses are averaged over the steps."""
+    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the state at every step,
+    and its losses are averaged over the steps."""
     readout: str
     """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the state, to a prediction."""
     weight: float
@@ -366,8 +366,8 @@ class Stopper:
     rule: StopRule
     thresholds: NDArray[np.float64]  # [T], or [1] when shared by all steps; beyond the last, the last one holds
     max_looks: int | None = None
-    """Looks of the longest episode that the thresholds were solved on, where every row stops: a family without a maximum
-    of its own would otherwise look for ever once a threshold says "never stop"."""
+    """Looks of the longest episode that the thresholds were solved on, where every row stops: a family without a
+    maximum of its own would otherwise look for ever once a threshold says "never stop"."""
 
     @property
     def needs(self) -> frozenset[str]:

@@ -45,7 +45,9 @@ class SystemSpec:
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> SystemSpec:
-        parts = {key: from_plain(PartSpec, part, where=f"the {key}") for key, part in values.items() if part is not None}
+        parts = {
+            key: from_plain(PartSpec, part, where=f"the {key}") for key, part in values.items() if part is not None
+        }
         return from_plain(cls, parts, where="the system")
 
 

@@ -19,7 +19,9 @@ def demo(
     """Watch a model learn where to look, compare it with honest controls, and read the report."""
     from foveate.demo.run import run_demo
 
-    note("Three readers learn to find a handwritten 3 among other digits: with our policy, the paper's, and random looks.")
+    note(
+        "Three readers learn to find a 3 among other handwritten digits: by our policy, the paper's, and random looks."
+    )
     command = "foveate demo" + (" --fast" if fast else "") + (f" --seed {seed}" if seed else "")
     report, paths = run_demo(out, fast=fast, seed=seed, command=command, console=progress_console())
     if as_json:
@@ -31,11 +33,19 @@ def demo(
         say(f"\n{section.title} ({section.num_scenes} new scenes)")
         looks = len(next(iter(section.accuracy_by_glimpse.values())))
         head = ("right after", *(f"{n} looks" for n in range(looks)))
-        say_table([head, *((name, *(f"{a:.1%}" for a in curve)) for name, curve in section.accuracy_by_glimpse.items())])
+        say_table(
+            [head, *((name, *(f"{a:.1%}" for a in curve)) for name, curve in section.accuracy_by_glimpse.items())]
+        )
         say("")
         head = ("stopped by", "mean looks", "right", "MMACs", "ms per scene")
         rows = [
-            (r.rule, f"{r.mean_glimpses:.2f}", f"{r.accuracy:.1%}", f"{r.macs / 1e6:.1f}", f"{1e3 * r.seconds_per_scene:.2f}")
+            (
+                r.rule,
+                f"{r.mean_glimpses:.2f}",
+                f"{r.accuracy:.1%}",
+                f"{r.macs / 1e6:.1f}",
+                f"{1e3 * r.seconds_per_scene:.2f}",
+            )
             for r in section.stop_rules
         ]
         say_table([head, *rows])

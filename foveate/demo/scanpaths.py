@@ -51,12 +51,20 @@ def scanpaths(
 
 
 def _picture(
-    system: System, batch: Any, episode: Episode, row: int, is_right: bool, describe: Describe, short: Callable[[Any], str]
+    system: System,
+    batch: Any,
+    episode: Episode,
+    row: int,
+    is_right: bool,
+    describe: Describe,
+    short: Callable[[Any], str],
 ) -> ScanpathPicture:
     scene, num_looks = batch.scenes.select(np.array([row])), int(episode.num_looks[row])
     viewpoints = episode.viewpoints[row, :num_looks, 0][None]
     boxes = to_boxes_px(viewpoints, scene.sizes_px)[0] if num_looks else np.zeros((0, 4))
-    words = [short(take(event.prediction, np.flatnonzero(event.rows == row))) for event in episode.events[: num_looks + 1]]
+    words = [
+        short(take(event.prediction, np.flatnonzero(event.rows == row))) for event in episode.events[: num_looks + 1]
+    ]
     glance_px, focus_px = system.model.glimpse_size_px(0), system.model.glimpse_size_px(1)
     crops = [_read(scene, np.array([[[0, 0, 1, 1]]], np.float32), glance_px)]
     crops += [_read(scene, viewpoints[:, [i]], focus_px) for i in range(num_looks)]

@@ -65,7 +65,7 @@ def learn(recipe: Recipe, *, title: str, console: Console | None) -> Learned:
 
 
 def train_all(effort: Effort, console: Console | None) -> dict[str, Learned]:
-    """Our policy; then, for exactly as many steps, the paper's Gaussian, and a reader that only ever looked at random."""
+    """Our policy; then, for exactly as many steps, the paper's Gaussian, and a reader that only looked at random."""
     recipe = visual_search(steps=effort.steps, seconds=effort.seconds, seed=effort.seed)
     ours = learn(recipe, title="heatmap policy", console=console)
     same = recipe.with_train(steps=ours.result.steps, seconds=None, eval_every=ours.result.steps)
@@ -85,9 +85,7 @@ def search_section(effort: Effort, learned: dict[str, Learned], console: Console
         rules=("value", "confidence", "entropy", "margin", "count", "random", "anti_value"),
     )
     test = record(ours, recipe.test, num_scenes=effort.test_scenes, num_looks=looks, with_ms=False)
-    rows = executed_rows(
-        ours, table, recipe.test, budgets=BUDGETS, num_scenes=effort.test_scenes, max_looks=looks
-    )
+    rows = executed_rows(ours, table, recipe.test, budgets=BUDGETS, num_scenes=effort.test_scenes, max_looks=looks)
     full = full_length_row(ours, recipe.test, num_scenes=effort.test_scenes, max_looks=looks)
     bins, correlation = value_bins(test)
     accuracy = _accuracies(recipe, learned, looks, effort.test_scenes)
@@ -95,8 +93,8 @@ def search_section(effort: Effort, learned: dict[str, Learned], console: Console
         name="search",
         title="Where is the 3?",
         what_the_task_is=(
-            f"6 to 10 handwritten digits (UCI digits, enlarged to {FOCUS_PX} px) of different classes lie anywhere on a "
-            f"black {CANVAS_PX} × {CANVAS_PX} px canvas. The model sees one 42 × 42 px thumbnail, then up to {looks} "
+            f"6 to 10 handwritten digits (UCI digits, enlarged to {FOCUS_PX} px) of different classes lie anywhere on "
+            f"a black {CANVAS_PX} × {CANVAS_PX} px canvas. The model sees one 42 × 42 px thumbnail, then up to {looks} "
             f"fixations of {FOCUS_PX} × {FOCUS_PX} px, and says where the 3 is. The answer is read from the fixations "
             f"only; it is right within {TOLERANCE_PX} px. Test digits were written by people not seen in training."
         ),
@@ -142,7 +140,10 @@ def _describe(prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
     answer = ((task_places + 1) / 2 * CANVAS_PX).tolist()
     miss_px = ((truth[0] - answer[0]) ** 2 + (truth[1] - answer[1]) ** 2) ** 0.5
     verdict = "found" if miss_px <= TOLERANCE_PX else "missed"
-    marks = [Mark(center_px=(truth[0], truth[1]), label="truth"), Mark(center_px=(answer[0], answer[1]), label="answer")]
+    marks = [
+        Mark(center_px=(truth[0], truth[1]), label="truth"),
+        Mark(center_px=(answer[0], answer[1]), label="answer"),
+    ]
     return f"{verdict}: the answer is {miss_px:.0f} px from the middle of the 3", marks
 
 
@@ -164,12 +165,12 @@ def _words(learned: dict[str, Learned], accuracy: dict[str, list[float]], rows: 
     value, count = row_near(rows, "value", 2.0), row_near(rows, "count", 2.0)
     confidence = row_near(rows, "confidence", 2.0)
     return [
-        f"In {seconds:.0f} seconds from scratch the heatmap policy learned to place its fixations on likely 3s: the first "
-        f"look alone answers {ours[1]:.0%} of scenes, all {len(ours) - 1} answer {ours[-1]:.0%}.",
-        f"The same reader with random looks answers {accuracy['random'][-1]:.0%}: almost all of the accuracy is where it "
-        "looks, not how well it reads.",
-        f"The paper's Gaussian policy, trained for the same number of steps, answers {accuracy['gaussian'][-1]:.0%}: one "
-        "mode in the middle of several likely places points at none of them.",
+        f"In {seconds:.0f} seconds from scratch the heatmap policy learned to place its fixations on likely 3s: the "
+        f"first look alone answers {ours[1]:.0%} of scenes, all {len(ours) - 1} answer {ours[-1]:.0%}.",
+        f"The same reader with random looks answers {accuracy['random'][-1]:.0%}: almost all of the accuracy is where "
+        "it looks, not how well it reads.",
+        f"The paper's Gaussian policy, trained for the same number of steps, answers {accuracy['gaussian'][-1]:.0%}: "
+        "one mode in the middle of several likely places points at none of them.",
         f"At 2.0 looks on average, stopping by value is right in {value.accuracy:.1%}, a fixed count in "
         f"{count.accuracy:.1%}, stopping by confidence in {confidence.accuracy:.1%}.",
     ]

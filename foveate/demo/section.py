@@ -89,7 +89,7 @@ def rank_correlation(a: NDArray[Any], b: NDArray[Any]) -> float:
     ranks = [_mean_ranks(x) for x in (a, b)]
     if any(rank.std() == 0 for rank in ranks):
         return 0.0
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def _mean_ranks(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -54,10 +54,10 @@ def signs_section(*, test_scenes: int) -> SceneSection:
         name="small_sign",
         title="Which sign stands in this street?",
         what_the_task_is=(
-            f"A street of {SCENE_PX[0]} × {SCENE_PX[1]} px holds one prohibition sign of 24 to 40 px, or none, among 2 to "
-            "8 other things of the same size. The model sees a 120 × 160 px thumbnail, where a sign is 3 to 5 px wide, and "
-            f"up to {looks} fixations of 64 × 64 px. It was trained from one label per scene, without boxes, and ships "
-            "with the package; these scenes are new to it, its sign drawings are not (there is one per class)."
+            f"A street of {SCENE_PX[0]} × {SCENE_PX[1]} px holds one prohibition sign of 24 to 40 px, or none, among 2 "
+            "to 8 other things of that size. The model sees a 120 × 160 px thumbnail, where a sign is 3 to 5 px wide, "
+            f"and up to {looks} fixations of 64 × 64 px. Its training scenes said which sign and where; it "
+            "ships with the package; these scenes are new to it, its sign drawings are not (there is one per class)."
         ),
         num_scenes=test_scenes,
         accuracy_by_glimpse=accuracy,

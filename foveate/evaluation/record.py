@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -66,11 +66,11 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
         metrics = system.task.metrics(event.prediction, target)
         column = {"score": metrics[system.task.primary_metric], "noise": noise.step(every, event.step.num_looks)}
         column |= {f"cost.{unit}": amount for unit, amount in event.spent.items()}
-        each_look = price.look_macs + system.policy.macs(event.observation)
-        column["cost.macs"] = price.open_macs + price.predict_macs + price.observe_macs
-        column["cost.macs"] = column["cost.macs"] + event.step.num_looks * (each_look + price.observe_macs)
+        each_look = price.look_macs + price.observe_macs + system.policy.macs(event.observation)
+        at_least = price.open_macs + price.observe_macs + price.predict_macs
+        column["cost.macs"] = at_least + event.step.num_looks * each_look
         column |= {f"certainty.{name}": sure for name, sure in (event.step.certainty or {}).items()}
-        if event.step.value is not None:
+        if system.critic is not None:
             column["value"] = event.step.value
             column["value_macs"] = np.full(len(scenes), system.critic.macs(event.observation))
         columns.append({name: as_numpy(values).astype(np.float64) for name, values in column.items()})

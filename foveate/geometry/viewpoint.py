@@ -61,7 +61,7 @@ def to_boxes_px(viewpoints: Array, sizes_px: Array) -> Array:
 
 
 def from_boxes_px(boxes_px: Array, sizes_px: Array) -> Array:
-    """Viewpoints ``[n, k, 4]`` of pixel boxes ``[n, k, 4]`` (top, left, bottom, right); inverse of :func:`to_boxes_px`."""
+    """Viewpoints ``[n, k, 4]`` of boxes ``[n, k, 4]`` (top, left, bottom, right); inverts :func:`to_boxes_px`."""
     xp = array_namespace(boxes_px, sizes_px)
     boxes = xp.astype(boxes_px, xp.float64)
     half_sizes = xp.astype(sizes_px, xp.float64)[:, None, :] / 2

@@ -219,8 +219,8 @@ class GlanceFocus(nn.Module):
         return prediction
 
     def auxiliary_prediction(self, state: GlanceFocusState) -> Tensor:
-        """The task's prediction, read from the agent's map alone: what trains the glance, and what fixations write there,
-        for the agent, who sees the map detached."""
+        """The task's prediction, read from the agent's map alone: what trains the glance, and what fixations write
+        there, for the agent, who sees the map detached."""
         prediction: Tensor = self.auxiliary(state.map)
         return prediction
 
@@ -280,4 +280,3 @@ class GlanceFocus(nn.Module):
 def _backbone(options: Mapping[str, Any], num_bands: int, image_px: tuple[int, int]) -> Any:
     named = dict(options)
     return BACKBONES.get(named.pop("name"))(num_bands=num_bands, image_px=image_px, **named)
-

@@ -17,7 +17,7 @@ def token_centers(viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def bilinear_taps(points: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Flat cell indices and weights ``[n, p, 4]`` of the four cells around each point ``[n, p, 2]``; edges are clamped."""
+    """Flat cell indices and weights ``[n, p, 4]`` of the cells around each point ``[n, p, 2]``; edges are clamped."""
     sizes = torch.tensor(grid, dtype=points.dtype, device=points.device)
     place = (points + 1) / 2 * sizes - 0.5
     low = place.floor()

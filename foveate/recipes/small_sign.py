@@ -1,8 +1,8 @@
 """One 24-40 px prohibition sign in a 960 x 1280 street scene: which one, if any? The STSD case, composed on the fly.
 
 The signs share a red ring and differ in a pictogram of a few pixels, so a thumbnail shows that something may be there
-but not what; other emoji of the same size stand about as distractors. Training scenes say which sign and where it is; what
-is learned is to go there only when it pays and to read it.
+but not what; other emoji of the same size stand about as distractors. Training scenes say which sign and where it is;
+what is learned is to go there, only when it pays, and to read it.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _smooth(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _warped(image: NDArray[np.uint8], turn: float, size: float, slant: float) -> NDArray[np.uint8]:
-    """A picture ``[h, w]`` or ``[h, w, 4]`` turned by radians, resized and sheared about its middle; what leaves the square is lost."""
+    """A picture ``[h, w]`` or ``[h, w, 4]`` turned by radians, resized, sheared about its middle."""
     height, width = image.shape[:2]
     back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ [[1, slant], [0, 1]] / size
     middle = np.array([width / 2, height / 2])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def categorical_certainty(logits: Tensor) -> dict[str, Tensor]:
-    """``confidence``, ``entropy`` (negated, nats) and ``margin`` of logits ``[..., m]``, each ``[...]``; larger is surer."""
+    """``confidence``, ``entropy`` (negated, nats) and ``margin``, each ``[...]``, of logits ``[..., m]``."""
     log_p = torch.log_softmax(logits.detach().float(), -1)
     p = log_p.exp()
     top = p.topk(min(2, p.shape[-1]), dim=-1).values

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def place_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy ``[n]`` of logits ``[n, K, R, S]`` to the four places around each true centre ``[n, K, 2]`` (frame),
+    """Cross-entropy ``[n]`` of logits ``[n, K, R, S]`` to the four places around each centre ``[n, K, 2]`` (frame),
     weighted bilinearly; mean over the K things."""
     index, weight = _bilinear_places(target, tuple(logits.shape[-2:]))
     log_p = torch.log_softmax(logits.flatten(2).float(), -1)

@@ -1,7 +1,7 @@
-"""Where is each of K asked things? Treated as classification over places (paper, section 8.4 of the dossier's protocol).
+"""Where is each of K asked things? Treated as classification over places, as in the paper's visual search.
 
-Prediction: logits over places ``[n, K, R, S]`` on a grid over the scene; any grid will do. Target: centres ``[n, K, 2]``
-(row, col) in the frame [-1, 1]. A scene counts as found when all K answers lie within the tolerance.
+Prediction: logits over places ``[n, K, R, S]`` on a grid over the scene; any grid will do. Target: centres
+``[n, K, 2]`` (row, col) in the frame [-1, 1]. A scene counts as found when all K answers lie within the tolerance.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Search:
 
     def places(self, prediction: Tensor) -> Tensor:
         """Answers ``[n, K, 2]`` in the frame: the centroid of the probability around the most probable place."""
-        n, num, *grid = prediction.shape
+        grid = prediction.shape[-2:]
         p = torch.softmax(prediction.detach().flatten(2).float(), -1)
         centers = grid_centers((grid[0], grid[1]), p)
         best = centers[_neighbourhood(p.unflatten(2, grid)).flatten(2).argmax(-1)]
