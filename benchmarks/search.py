@@ -266,7 +266,7 @@ def _policy_tables(results: Results) -> list[Table]:
         columns = list(zip(*curves, strict=True)) if curves else [()] * 6
         rows.append([label, *(percent(list(column), planned) for column in columns)])
     num_columns = max(len(row) for row in rows) - 1
-    head = ["policy", *(f"{looks} looks" for looks in range(num_columns))]
+    head = ["policy", *(f"{looks} look{'' if looks == 1 else 's'}" for looks in range(num_columns))]
     note = "Same recipe, seeds and number of steps; free placement; the answer is read from the fixations only."
     return [Table(title="", head=head, rows=rows, notes=[note], figure="policies.svg")]
 
