@@ -3,7 +3,7 @@
     python -m benchmarks.solver [--seeds 3] [--scenes 4000] [--depth 5]
 
 For every budget both get the same traces, one thread. "gap" is solver − evolution in points (100 × mean score) on the
-calibration scenes, "held out" the same on 50,000 other scenes, each corrected to the same realised cost.
+calibration scenes, "held out" the same on 30,000 other scenes, each corrected to the same realised cost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from foveate.stopping.traces import Traces
 from tests.support.evolution import evolve
 from tests.support.traces import classification, search
 
-NUM_HELD_OUT = 50_000
+NUM_HELD_OUT = 30_000
 CASES: list[tuple[Callable[[int, int, int], Traces], str]] = [
     (classification, "value"),
     (classification, "confidence"),
@@ -43,7 +43,8 @@ def main() -> None:
         spread = means.std(ddof=1) if len(means) > 1 else 0.0
         print(
             f"{make.__name__:15} {rule:11} {gaps.mean():+9.2f} {gaps.min():+7.2f} {alone.min():+7.2f} "
-            f"{means.mean():+6.2f} ± {spread:4.2f} {ours_s.mean():7.1f} s {theirs_s.mean():8.1f} s"
+            f"{means.mean():+6.2f} ± {spread:4.2f} {ours_s.mean():7.1f} s {theirs_s.mean():8.1f} s",
+            flush=True,
         )
     print("gap: solver - evolution, points, same scenes (mean and worst budget, nested); alone: worst, not nested")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,13 +62,14 @@ class BudgetPath:
 
 
 def fit_path(traces: Traces, rule: StopRule, units: Sequence[str], *, num_points: int) -> BudgetPath:
-    """Solve evenly spaced budgets of the first unit; the costs in the others must follow it (:func:`follows`)."""
+    """Solve at least ``num_points`` evenly spaced budgets of the first unit, whose cost the others must follow."""
     signal, cost = traces.signals(rule), traces.cost(rule, units[0])
     problem = Problem.of(signal, traces.scores, cost, shared=rule.shared_threshold)
     costs = {unit: traces.cost(rule, unit) for unit in units}
     fit = _Fit(traces=traces, problem=problem, signal=signal, costs=costs)
     ends = problem.cost(problem.nobody), problem.cost(problem.everybody)
-    inner = nested_positions(problem, np.linspace(*ends, num_points)[1:-1])
+    halves = 2 * problem.num_steps  # a multiple of them, so that 1, 1.5 and 2 looks are solved for and not interpolated
+    inner = nested_positions(problem, np.linspace(*ends, halves * ceil((num_points - 1) / halves) + 1)[1:-1])
     knots = fit.refined(np.concatenate([problem.nobody[None], inner, problem.everybody[None]]))
     thresholds = np.stack([fit.thresholds(positions) for positions in knots])
     depths = [traces.exits(signal, row) for row in thresholds]
@@ -83,14 +85,15 @@ def fit_path(traces: Traces, rule: StopRule, units: Sequence[str], *, num_points
 
 
 def follows(cost: Matrix, other: Matrix) -> bool:
-    """Whether a cost is a + b · another (b > 0) for every scene and depth, to 1 %: both then have the same best path.
+    """Whether a cost is a + b · another (b >= 0) for every scene and depth, to 1 %: both then have the same best path.
 
-    Not exactly: the critic, say, is not asked after the last look, which bends MACs against looks by a little.
+    Not exactly: the critic, say, is not asked after the last look, which bends MACs against looks by a little. A cost
+    that never changes (bytes of pictures in memory) follows any other.
     """
     span = other.max() - other.min()
     slope = (cost.max() - cost.min()) / span if span else 0.0
     line = cost.min() + slope * (other - other.min())
-    return bool(slope > 0 and np.allclose(cost, line, rtol=0.01, atol=0))
+    return bool(np.allclose(cost, line, rtol=0.01, atol=0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,3 +167,17 @@ def test_a_budget_of_full_length_stops_there_in_a_family_without_a_maximum(table
         noise=ones.astype(np.float64), scene_noise=ones.astype(np.float64) / 2,
     )  # fmt: skip
     assert stop(step).tolist()[1:] == [True, True]
+
+
+def test_a_unit_whose_cost_never_changes_is_no_obstacle(traces: Traces) -> None:
+    """Bytes of pictures that are in memory."""
+    free = replace(traces, costs={"looks": traces.costs["looks"], "bytes": np.zeros_like(traces.scores)})
+    table = BudgetTable.build(free, rules=["value"], num_points=9)
+    assert len(table.rules["value"]) == 1
+    np.testing.assert_array_equal(table.thresholds_for("1 kB"), -np.inf)
+
+
+def test_round_numbers_of_looks_are_solved_for(table: BudgetTable) -> None:
+    looks = table.rules["value"][0].costs["looks"]
+    for amount in np.arange(0, 4.5, 0.5):
+        assert np.abs(looks - amount).min() < 2 / 600
