@@ -66,13 +66,14 @@ def test_small_and_broken_pictures_are_left_out_by_name(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
+    empty, one, few = tmp_path / "empty", fill(tmp_path / "one", 5, classes="a"), fill(tmp_path / "few", 2)
+    empty.mkdir()
     with pytest.raises(DataError, match="no pictures"):
-        (tmp_path / "empty").mkdir()
-        picture_folder(tmp_path / "empty")
+        picture_folder(empty)
     with pytest.raises(DataError, match="one class"):
-        picture_folder(fill(tmp_path / "one", 5, classes="a"))
+        picture_folder(one)
     with pytest.raises(DataError, match=r"too few.*three different pictures"):
-        picture_folder(fill(tmp_path / "few", 2))
+        picture_folder(few)
 
 
 def test_mirroring_is_off_unless_asked_for(tmp_path: Path) -> None:
