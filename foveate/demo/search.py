@@ -165,12 +165,12 @@ def _words(learned: dict[str, Learned], accuracy: dict[str, list[float]], rows: 
     value, count = row_near(rows, "value", 2.0), row_near(rows, "count", 2.0)
     confidence = row_near(rows, "confidence", 2.0)
     return [
-        f"In {seconds:.0f} seconds from scratch the heatmap policy learned to place its fixations on likely 3s: the "
-        f"first look alone answers {ours[1]:.0%} of scenes, all {len(ours) - 1} answer {ours[-1]:.0%}.",
-        f"The same reader with random looks answers {accuracy['random'][-1]:.0%}: almost all of the accuracy is where "
-        "it looks, not how well it reads.",
-        f"The paper's Gaussian policy, trained for the same number of steps, answers {accuracy['gaussian'][-1]:.0%}: "
-        "one mode in the middle of several likely places points at none of them.",
+        f"After {seconds:.0f} seconds of training from scratch, the first look of the heatmap policy answers "
+        f"{ours[1]:.0%} of scenes, and all {len(ours) - 1} looks answer {ours[-1]:.0%}.",
+        f"The same reader with random looks answers {accuracy['random'][-1]:.0%}; a reader trained with random looks, "
+        f"{accuracy['random_trained'][-1]:.0%}. The difference is where they look.",
+        f"The paper's Gaussian policy, trained for the same number of steps, answers {accuracy['gaussian'][-1]:.0%}. "
+        "Its one mode cannot stand on several likely places at once.",
         f"At 2.0 looks on average, stopping by value is right in {value.accuracy:.1%}, a fixed count in "
         f"{count.accuracy:.1%}, stopping by confidence in {confidence.accuracy:.1%}.",
     ]

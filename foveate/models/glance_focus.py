@@ -154,7 +154,8 @@ class GlanceFocus(nn.Module):
         memory = self.readout.start(n, tokens.float())  # running sums, in float32 under autocast too
         if self.config.answer_from_glance:
             points = grid_centers(tuple(tokens.shape[-2:]), tokens).expand(n, -1, -1)
-            memory = self.readout.write(memory, self.glance_answer(normed.flatten(1, 2)), points)
+            told = self.glance_answer(normed.flatten(1, 2))
+            memory = self.readout.write(memory, told, points, tokens_each=points.shape[1])
         candidates = self._candidates(sizes)
         state_map = cells.flatten(2).transpose(1, 2)
         attends = self.config.relevance == "attention"  # of the present state, whenever it is observed
@@ -182,7 +183,7 @@ class GlanceFocus(nn.Module):
         covered = contains(viewpoints, state.candidates[..., :2])
         return GlanceFocusState(
             map=state.map + written,
-            memory=self.readout.write(state.memory, tokens, points),
+            memory=self.readout.write(state.memory, tokens, points, tokens_each=grid[0] * grid[1]),
             candidates=state.candidates,
             coverage=state.coverage + covered.sum(1),
             num_looks=state.num_looks + k,

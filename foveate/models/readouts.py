@@ -44,8 +44,10 @@ class PoolReadout(nn.Module):
             "weight": like.new_full((num_rows, self.heads), 1e-3),  # an empty memory reads as zeros
         }
 
-    def write(self, memory: Memory, tokens: Tensor, points: Tensor) -> Memory:
-        weight = (self.SHARPNESS * torch.tanh(self.attention(tokens) / self.SHARPNESS)).exp()
+    def write(self, memory: Memory, tokens: Tensor, points: Tensor, *, tokens_each: int) -> Memory:
+        """Add glimpses of ``tokens_each`` tokens. Every glimpse weighs the same before attention: else a glance of a
+        thousand tokens would drown a fixation of sixty, and the gradient that teaches the fixations to read."""
+        weight = (self.SHARPNESS * torch.tanh(self.attention(tokens) / self.SHARPNESS)).exp() / tokens_each
         total = torch.einsum("nph,npd->nhd", weight, self.values(tokens))
         return {"total": memory["total"] + total, "weight": memory["weight"] + weight.sum(1)}
 
@@ -84,7 +86,8 @@ class MapReadout(nn.Module):
     def start(self, num_rows: int, like: Tensor) -> Memory:
         return {"evidence": like.new_zeros(num_rows, self.grid[0] * self.grid[1], self.num_outputs)}
 
-    def write(self, memory: Memory, tokens: Tensor, points: Tensor) -> Memory:
+    def write(self, memory: Memory, tokens: Tensor, points: Tensor, *, tokens_each: int) -> Memory:
+        """Add the evidence of every token at its place; how many make a glimpse does not matter."""
         return {"evidence": memory["evidence"] + splat(self.evidence(tokens), points, self.grid)}
 
     def read(self, memory: Memory) -> Tensor:
