@@ -74,14 +74,47 @@ def train_static(
             num_bands=first.num_bands, value_range=first.value_range,
         )  # fmt: skip
         net = StaticNet(config).to(device)
+    step, train_s = _fit(
+        net,
+        source,
+        task,
+        seconds=seconds,
+        steps=steps,
+        batch_size=batch_size,
+        lr=lr,
+        weight_decay=weight_decay,
+        seed=seed,
+    )
+    accuracy, seconds_per_scene = measure_static(
+        net, test, task, num_scenes=test_scenes or len(test), batch_size=batch_size
+    )
+    return StaticResult(
+        accuracy=accuracy, macs=net.macs(), seconds_per_scene=seconds_per_scene, params=net.num_params(),
+        steps=step, train_s=train_s, input_px=input_px, width=width,
+    )  # fmt: skip
+
+
+def _fit(
+    net: StaticNet,
+    source: Source,
+    task: Task,
+    *,
+    seconds: float | None,
+    steps: int | None,
+    batch_size: int,
+    lr: float,
+    weight_decay: float,
+    seed: int,
+) -> tuple[int, float]:
+    """Trains in place; steps taken and seconds passed, those of making scenes included."""
     net.train()
     optimizer = torch.optim.AdamW(decay_groups(net, weight_decay), lr=lr)
-    start_s, step = time.perf_counter(), 0
+    start_s, step, device = time.perf_counter(), 0, next(net.parameters()).device
 
     def made(number: int) -> tuple[Any, Any]:
         rows, epoch_seed = training_indices(number, batch_size=batch_size, num_scenes=len(source), seed=seed)
         batch = source.batch(rows, epoch_seed)
-        return thumbnails(batch.scenes, input_px), batch.target
+        return thumbnails(batch.scenes, net.config.input_px), batch.target
 
     for pixels, target in ahead(made, range(steps or ENDLESS)):
         elapsed_s = time.perf_counter() - start_s
@@ -90,21 +123,14 @@ def train_static(
             break
         for group in optimizer.param_groups:
             group["lr"] = lr * _schedule(done)
-        loss = task.loss(net(pixels), to_device(target, torch.device(device))).mean()
+        loss = task.loss(net(pixels), to_device(target, device)).mean()
         if not torch.isfinite(loss):
-            raise TrainingError(f"the static net's loss is {float(loss)} at step {step}: lower its lr, {lr}")
+            raise TrainingError(f"the static net's loss is {float(loss.detach())} at step {step}: lower its lr, {lr}")
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         step += 1
-    train_s = time.perf_counter() - start_s
-    accuracy, seconds_per_scene = measure_static(
-        net, test, task, num_scenes=test_scenes or len(test), batch_size=batch_size
-    )
-    return StaticResult(
-        accuracy=accuracy, macs=net.macs(), seconds_per_scene=seconds_per_scene, params=net.num_params(),
-        steps=step, train_s=train_s, input_px=input_px, width=width,
-    )  # fmt: skip
+    return step, time.perf_counter() - start_s
 
 
 def measure_static(
