@@ -47,7 +47,7 @@ def train(
     is_main = rank_here() == 0
     settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
     settings |= {"flip": flip, "amp": amp}
-    folder = out or Path("runs") / Path(data).resolve().name
+    folder = out or default_folder(data)
     if is_main:
         open_run(folder, settings, resume=resume)
     recipe = recipe_for(settings, processes=world_size_here())
@@ -67,6 +67,12 @@ def train(
 
     results = finish(recipe, system, result, folder, device=where, max_scenes=MEASURED_SCENES)
     _show(results, folder, as_json=as_json)
+
+
+def default_folder(data: str) -> Path:
+    """``runs/NAME``, of the folder, the folder of a label file, or the recipe."""
+    place = Path(data.partition(":")[2] or data).resolve()
+    return Path("runs") / (place.parent.name if place.is_file() else place.name)
 
 
 def open_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:

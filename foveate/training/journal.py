@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from foveate.atomic import write_text
 from foveate.training.metrics import METRICS
@@ -70,11 +71,14 @@ def forget_after(folder: Path, step: int) -> list[dict[str, float]]:
 
 
 def _progress(console: Console) -> Progress:
+    whole = [Column(no_wrap=True, min_width=width) for width in (8, 4, 7, 4, 7)]  # only the facts give way
     columns = (
-        TextColumn("[bold]{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[facts]}"),
+        TextColumn("[bold]{task.description}", table_column=whole[0]), BarColumn(bar_width=20),
+        TextColumn("{task.percentage:>3.0f}%", table_column=whole[1]), TimeElapsedColumn(table_column=whole[2]),
+        TextColumn("left", table_column=whole[3]), TimeRemainingColumn(table_column=whole[4]),
+        TextColumn("{task.fields[facts]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
     )  # fmt: skip
-    return Progress(*columns, console=console, refresh_per_second=2)
+    return Progress(*columns, console=console, refresh_per_second=2, expand=True)
 
 
 def _tensorboard(folder: Path) -> Any | None:

@@ -250,11 +250,11 @@ class Trainer:
             self._reported_s = time.perf_counter()
         journal.log(self.step, values)
         gap = {name: row[name] for row in journal.rows for name in ("eval/metric", "eval/gap") if name in row}
-        facts = f"loss {values['train/loss']:.2f}" + (f" · {rate:.0f} scenes/s" if rate else "")
-        if gap:
+        facts = [f"{rate:.0f} scenes/s"] if rate else []
+        if gap:  # what matters most comes first, as narrow terminals cut the end
             metric = self.system.task.primary_metric
-            facts += f" · {metric} {gap['eval/metric']:.1%} · learned − random {gap['eval/gap']:+.1%}"
-        journal.show(self.progress, config.steps, facts)
+            facts = [f"{metric} {gap['eval/metric']:.1%}", f"learned − random {gap['eval/gap']:+.1%}", *facts]
+        journal.show(self.progress, config.steps, " · ".join([*facts, f"loss {values['train/loss']:.2f}"]))
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
