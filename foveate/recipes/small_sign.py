@@ -26,7 +26,7 @@ SIGNS = (
 NONE_FRAC = 0.3
 
 
-def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0) -> Recipe:
+def small_sign(*, steps: int = 1200, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Glance 120 x 160 (an eighth), fixations of 64 px, T = 4."""
     scenes = ComposedConfig(
         canvas_px=SCENE_PX,
@@ -66,7 +66,9 @@ def small_sign(*, steps: int = 2000, seconds: float | None = None, seed: int = 0
             batch_size=32,
             num_looks=4,
             lr=2e-3,
-            opening_frac=0.15,
+            opening_frac=0.2,
+            # Until the fixations can be read, a sign only confuses the answer, and reinforcement would learn to avoid it.
+            agent_warmup_frac=0.55,
             ppo=PpoConfig(gamma=1.0, epochs=1, minibatches=2, lr=2e-3, entropy_weight=0.01),
             seed=seed,
             eval_every=100,
