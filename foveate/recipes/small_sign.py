@@ -67,7 +67,7 @@ def small_sign(*, steps: int = 1200, seconds: float | None = None, seed: int = 0
             num_looks=4,
             lr=2e-3,
             opening_frac=0.2,
-            # Until the fixations can be read, a sign only confuses the answer, and reinforcement would learn to avoid it.
+            # Until fixations can be read, a sign only confuses the answer, and reinforcement would learn to avoid it.
             agent_warmup_frac=0.55,
             ppo=PpoConfig(gamma=1.0, epochs=1, minibatches=2, lr=2e-3, entropy_weight=0.01),
             seed=seed,
