@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from foveate.recipes.picture_folder import by_content
 from foveate.recipes.recipe import Recipe
 from foveate.scenes.folders import find_pictures
 from foveate.scenes.splits import content_hashes, splits_of
@@ -42,7 +43,7 @@ def imagenet_deit_small(
     """
     folder = find_pictures(path)
     hashes = content_hashes(folder)
-    rows = splits_of(folder, seed=seed, hashes=hashes)
+    rows = {name: by_content(part, hashes) for name, part in splits_of(folder, seed=seed, hashes=hashes).items()}
     size = max(1, min(batch_size, len(rows["train"])))
     per_epoch = max(1, len(rows["train"]) // size)
     lr = LR * size / BATCH

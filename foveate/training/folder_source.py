@@ -29,6 +29,7 @@ from foveate.scenes.splits import fingerprint
 from foveate.training.sources import Batch, Indices
 
 CACHE_BYTES = 2 << 30
+AMOUNTS = 4  # in which pictures are cut
 Picture = NDArray[np.uint8]  # [C, H, W]
 
 
@@ -37,8 +38,8 @@ class Augment:
     """What may change in a training picture, drawn per (epoch seed, picture)."""
 
     crop_frac: float = 0.15
-    """At most this share of each side is cut away, at a random place; how much is the same for a whole epoch, so that
-    pictures of one size stay of one size."""
+    """At most this share of each side is cut away, at a random place, in a few amounts from nothing to all of it:
+    pictures of one size stay of few sizes, which are read together."""
     flip: bool = False
     """Mirror half of the pictures; wrong where left and right matter (text, digits, signs)."""
 
@@ -127,8 +128,8 @@ class FolderSource:
     def _changed(self, picture: Any, row: int, epoch_seed: int) -> Picture:
         if self.augment is None:
             return np.asarray(picture)
-        keep = 1 - self.augment.crop_frac * float(uniforms(epoch_seed, 0))
-        down, across, mirror = uniforms(epoch_seed, 1, row, shape=(3,))
+        amount, down, across, mirror = uniforms(epoch_seed, row, shape=(4,))
+        keep = 1 - self.augment.crop_frac * int(amount * AMOUNTS) / (AMOUNTS - 1)
         height, width = (max(1, round(side * keep)) for side in picture.shape[1:])
         top, left = int(down * (picture.shape[1] - height + 1)), int(across * (picture.shape[2] - width + 1))
         part = picture[:, top : top + height, left : left + width]

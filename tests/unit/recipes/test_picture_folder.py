@@ -76,6 +76,12 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path) -> None:
         picture_folder(few)
 
 
+def test_the_first_test_pictures_are_of_all_classes(tmp_path: Path) -> None:
+    """Measurements take the first so many; a folder lists one class after the other."""
+    recipe = picture_folder(fill(tmp_path, 120), steps=1)
+    assert set(recipe.test.batch(np.arange(8), 0).target.tolist()) == {0, 1}
+
+
 def test_mirroring_is_off_unless_asked_for(tmp_path: Path) -> None:
     fill(tmp_path, 12)
     assert not picture_folder(tmp_path, steps=1).source.augment.flip
