@@ -26,7 +26,7 @@ import foveate
 from benchmarks.tables import Table
 from foveate.atomic import make_folder, write_json
 from foveate.core import CONTRACT_VERSION
-from foveate.errors import FoveateError
+from foveate.errors import FoveateError, OutputError
 
 ROOT = Path(__file__).parents[1]
 MAX_DIGITS = 6  # of floats in results
@@ -150,6 +150,19 @@ def gather(cells: Iterable[Cell], context: Context) -> Results:
     return Results(cells=every, records={name: record for name, record in found.items() if record is not None})
 
 
+def adopt(results_json: Path, cells: Iterable[Cell], context: Context) -> list[str]:
+    """Take records of an earlier report, made on the same kind of machine, into the cache, where their keys still fit
+    and nothing is known yet; names of the cells."""
+    written = json.loads(results_json.read_bytes())["cells"] if results_json.exists() else []
+    here = {record["key"]: record for record in written if record["device"] == device_name()}
+    fitting = [cell for cell in cells if cell_path(cell, context).stem in here and cached(cell, context) is None]
+    for cell in fitting:
+        path = cell_path(cell, context)
+        make_folder(path.parent)
+        write_json(path, here[path.stem])
+    return [cell.name for cell in fitting]
+
+
 # -- running -----------------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +214,9 @@ def _attempt(cell: Cell, benchmark: Benchmark, context: Context, outcome: Outcom
     start_s = time.perf_counter()
     try:
         values = benchmark.run(cell, context)
+        keep(cell, values, context, seconds=time.perf_counter() - start_s)
+    except OutputError:
+        raise
     except NotHereError as error:
         outcome.skipped[cell.name] = str(error)
         context.log(f"skip  {cell.name}: {error}")
@@ -208,7 +224,6 @@ def _attempt(cell: Cell, benchmark: Benchmark, context: Context, outcome: Outcom
         outcome.failed[cell.name] = f"{type(error).__name__}: {error}"
         context.log(f"FAIL  {cell.name}: {outcome.failed[cell.name]}\n{traceback.format_exc()}")
     else:
-        keep(cell, values, context, seconds=time.perf_counter() - start_s)
         outcome.done.append(cell.name)
         context.log(f"done  {cell.name} in {time.perf_counter() - start_s:.0f} s")
 
@@ -216,6 +231,7 @@ def _attempt(cell: Cell, benchmark: Benchmark, context: Context, outcome: Outcom
 def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> None:
     """Write a finished cell's record, whole or not at all."""
     record = {
+        "key": cell_path(cell, context).stem,
         "benchmark": cell.benchmark,
         "variant": cell.variant,
         "seed": cell.seed,

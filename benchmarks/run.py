@@ -27,6 +27,7 @@ from benchmarks.harness import (
     NotHereError,
     Outcome,
     Results,
+    adopt,
     cached,
     device_name,
     expected_minutes,
@@ -65,6 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.list:
         show(chosen, context)
         return 0
+    if arguments.adopt:
+        print("adopted:", *adopt(out / "results.json", (cell for one in every for cell in one.cells), context))
     outcome = Outcome()
     try:
         if not arguments.report:
@@ -150,6 +153,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     length.add_argument("--report", action="store_true", help="only write the tables, from the cache")
     length.add_argument("--list", action="store_true", help="list the cells and what they take")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these benchmarks or cells")
+    parser.add_argument("--adopt", action="store_true", help="take what fits from results.json into an empty cache")
     parser.add_argument("--official", type=Path, help="a checkout of github.com/LeapLabTHU/AdaptiveNN")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of torch (default 2)")
     parser.add_argument("--cache", type=Path, default=ROOT / ".bench-cache")

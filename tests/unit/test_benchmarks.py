@@ -18,6 +18,7 @@ from benchmarks.harness import (
     Context,
     NotHereError,
     Results,
+    adopt,
     cached,
     cell_path,
     gather,
@@ -100,9 +101,19 @@ def test_half_a_record_counts_as_none(context: Context) -> None:
 
 def test_what_cannot_be_written_leaves_nothing(context: Context) -> None:
     toy = _toy([_cell("a")], lambda cell: {"x": float("nan")})
-    with pytest.raises(ValueError, match="JSON"):
-        run_cells([toy], context, minutes=None)
+    assert list(run_cells([toy], context, minutes=None).failed) == ["toy/a/0"]
     assert list(context.cache.iterdir()) == []
+
+
+def test_an_earlier_report_is_adopted_where_its_keys_fit(context: Context, tmp_path: Path) -> None:
+    toy = _toy([_cell("a"), _cell("b")], lambda cell: {"x": 0.25})
+    run_cells([toy], context, minutes=None)
+    run.report([toy], context, tmp_path)
+    fresh = Context(cache=tmp_path / "fresh", threads=1)
+    changed = [_cell("a"), _cell("b", version=2)]
+    assert adopt(tmp_path / "results.json", changed, fresh) == ["toy/a/0"]
+    assert cached(_cell("a"), fresh) == cached(_cell("a"), context)
+    assert adopt(tmp_path / "results.json", changed, fresh) == []
 
 
 def test_cells_that_no_longer_fit_are_skipped_and_named(context: Context) -> None:
