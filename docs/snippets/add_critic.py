@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from foveate.core import Observation
 from foveate.critics import CRITICS
-from foveate.rollout import Player, rollout
+from foveate.episode import Player
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, SystemSpec, build
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from foveate.core import Look, Observation, ObservationShape, Price, Rowwise
+from foveate.episode import Player
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers, half_extents_of
 from foveate.models import MODELS
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, SystemSpec, build
 

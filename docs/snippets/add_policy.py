@@ -7,9 +7,10 @@ import numpy as np
 import torch
 
 from foveate.core import Look, Observation
+from foveate.episode import Player
 from foveate.policies import POLICIES
 from foveate.policies.legal import look_at, native_half_extents
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, SystemSpec, build
 

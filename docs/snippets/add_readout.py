@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from foveate.episode import Player
 from foveate.models.auxiliary import CellClasses, PooledClasses
 from foveate.models.readouts import READOUTS
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, SystemSpec, build
 

@@ -4,8 +4,9 @@ import numpy as np
 import torch
 
 from foveate.core import Step, Stopper, as_numpy, take
+from foveate.episode import Player
 from foveate.noise import Noise
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
 from foveate.system import PartSpec, SystemSpec, build
