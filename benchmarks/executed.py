@@ -14,9 +14,10 @@ from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import Check, Table
 from benchmarks.timing import ratio, shown, summary, take_turns
 from foveate.core import Stopper
+from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.recipes.visual_search import visual_search
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
 from foveate.system import PartSpec, System, SystemSpec, build

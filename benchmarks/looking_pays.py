@@ -19,13 +19,14 @@ from benchmarks.stopping import BATCH, shipped_hash, shipped_seconds, sign_train
 from benchmarks.tables import Check, Table, numbers, percent
 from benchmarks.timing import ratio, shown, take_turns
 from benchmarks.training import Apart, Training, shipped
+from foveate.episode import Player
 from foveate.evaluation.record import record
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.noise import Noise
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.small_sign import SCENE_PX, small_sign
 from foveate.recipes.visual_search import CANVAS_PX, visual_search
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import build
 from foveate.training.static import thumbnails, train_static

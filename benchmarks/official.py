@@ -19,12 +19,13 @@ from benchmarks.tables import Check, Table
 from benchmarks.timing import ratio, shown, take_turns
 from foveate.core import Stopper
 from foveate.critics.map_value import MapValue, MapValueConfig
+from foveate.episode import Episode, Player
 from foveate.importing.adaptivenn import convert
 from foveate.importing.adaptivenn_parity import plain_configs, replay, seeded_images, seeded_weights
 from foveate.models.adaptivenn import AdaptiveNN
 from foveate.noise import Noise
 from foveate.policies.gaussian import Gaussian, GaussianConfig
-from foveate.rollout import Episode, Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
 from scripts.parity_adaptivenn import CASES, official_model, official_outputs

@@ -26,7 +26,7 @@ _PUBLIC: dict[str, str] = {
     "Look": "foveate.core:Look",
     "Glimpses": "foveate.core:Glimpses",
     "Step": "foveate.core:Step",
-    "Episode": "foveate.rollout:Episode",
+    "Episode": "foveate.episode:Episode",
     "FoveateError": "foveate.errors:FoveateError",
 }
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:  # the same once more, for type checkers and editors
     from foveate.core import Observation as Observation
     from foveate.core import Step as Step
     from foveate.critics import CRITICS as CRITICS
+    from foveate.episode import Episode as Episode
     from foveate.errors import FoveateError as FoveateError
     from foveate.looker import load as load
     from foveate.models import MODELS as MODELS
     from foveate.models import create_model as create_model
     from foveate.models import list_models as list_models
     from foveate.policies import POLICIES as POLICIES
-    from foveate.rollout import Episode as Episode
     from foveate.scenes import SCENES as SCENES
     from foveate.stopping import STOP_RULES as STOP_RULES
     from foveate.tasks import TASKS as TASKS

@@ -18,14 +18,16 @@ from numpy.typing import NDArray
 
 from foveate.answers import Answer, Box, Cost, Failure, Outcome, StepFacts, Watched
 from foveate.atomic import Place
+from foveate.compatible import check_compatible
 from foveate.core import Observation, Stopper, as_numpy, take
 from foveate.cost import Ledger
+from foveate.episode import Episode, Event, Player
 from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
 from foveate.evaluation.record import here
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
-from foveate.rollout import Episode, Event, Player, check_compatible, rollout, steps
+from foveate.rollout import rollout, steps
 from foveate.scenes.given import Given, Ready, prepare, scenes_of
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable

@@ -6,15 +6,15 @@ A row that is done leaves the batch at once, so that stopping early really saves
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.compatible import check_compatible
 from foveate.core import (
     ActiveModel,
-    Critic,
     Look,
     Observation,
     Policy,
@@ -22,88 +22,14 @@ from foveate.core import (
     Rows,
     Scenes,
     Step,
-    Task,
     as_numpy,
-    concat,
     take,
 )
 from foveate.cost import Ledger
-from foveate.errors import DataError, IncompatibleError
+from foveate.episode import Episode, Event, Flags, Player, assemble, take_flags
+from foveate.errors import IncompatibleError
 from foveate.geometry.viewpoint import WHOLE_SCENE
 from foveate.noise import Noise
-
-Flags = NDArray[np.bool_]
-
-
-class Stop(Protocol):
-    """Says which rows are sure enough."""
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """The fields of :class:`Step` that it reads."""
-
-    def __call__(self, step: Step) -> Flags: ...
-
-
-class Limits(Protocol):
-    """Hard caps per scene, checked before a look is issued."""
-
-    def reached(self, spent: Mapping[str, Any], next_cost: Mapping[str, Any]) -> Flags: ...
-
-    def remaining(self, spent: Mapping[str, Any]) -> Any: ...
-
-    def check(self, opening: Mapping[str, Any]) -> None:
-        """Raises BudgetError for a cap below what the opening and its answer take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """One step of the rows that were still looking, after the decision about each was taken."""
-
-    rows: Rows  # [m] original rows
-    state: Any
-    observation: Observation
-    step: Step
-    spent: Mapping[str, Any]  # [m] per unit: what the row has spent up to this decision
-    prediction: Prediction  # of all m rows if something asked for it, else of the leaving rows, else None
-    has_all_predictions: bool
-    stopped: Flags  # [m] sure enough
-    truncated: Flags  # [m] hit a hard limit, the end of the family's looks, or ran out of candidates
-    deferred: Flags  # [m] truncated without being settled: the scene should be scanned
-    look: Look | None  # of the surviving rows, in their order; None when all left
-
-    @property
-    def leaving(self) -> Flags:
-        return self.stopped | self.truncated | self.deferred
-
-
-@dataclass(frozen=True, kw_only=True)
-class Player:
-    """All that plays an episode: the parts that were chosen, and what must be known at every step."""
-
-    model: ActiveModel
-    policy: Policy
-    critic: Critic | None = None
-    task: Task | None = None
-    stop: Stop | None = None
-    """None: look as long as allowed."""
-    limits: Limits | None = None
-    defer: Stop | None = None
-    """Asked about truncated rows only: True where the scene is not settled."""
-    max_looks: int | None = None
-    """Looks per row at most; the family's own maximum if that is lower or this is None."""
-    ask: frozenset[str] = frozenset()
-    """Further facts wanted at every step, whatever the stop rule needs: "value", "certainty", "prediction"."""
-
-    @property
-    def needs(self) -> frozenset[str]:
-        rules = [rule.needs for rule in (self.stop, self.defer) if rule is not None]
-        return self.ask.union(*rules)
-
-    @property
-    def horizon(self) -> int:
-        caps = [cap for cap in (self.max_looks, self.model.max_looks) if cap is not None]
-        return min(caps) if caps else np.iinfo(np.int64).max
 
 
 def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger) -> Iterator[Event]:
@@ -320,21 +246,6 @@ def _update(scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: 
     return state
 
 
-@dataclass(frozen=True, kw_only=True)
-class Episode:
-    """What became of n scenes. Steps of a row beyond its exit hold NaN (signals) or False (``valid``)."""
-
-    num_looks: NDArray[np.int64]  # [n] looks at exit
-    stopped: Flags  # [n] exactly one of the three is True per row
-    truncated: Flags  # [n]
-    deferred: Flags  # [n]
-    prediction: Prediction  # [n, ...] at exit
-    viewpoints: NDArray[np.float32]  # [n, steps, k, 4]
-    valid: Flags  # [n, steps, k]
-    events: list[Event]  # every step, in order, if kept; else empty
-    ledger: Ledger
-
-
 def rollout(
     scenes: Scenes, player: Player, *, noise: Noise | None = None, explore: bool = False, keep_events: bool = False
 ) -> Episode:
@@ -356,89 +267,4 @@ def rollout(
             looks.append((event.rows[~event.leaving], as_numpy(event.look.viewpoints), as_numpy(event.look.valid)))
         if keep_events:
             events.append(event)
-    return _assemble(n, exits, looks, events, ledger)
-
-
-def take_flags(event: Event, rows: Any) -> NDArray[np.bool_]:
-    return np.stack([event.stopped, event.truncated, event.deferred])[:, rows]
-
-
-def _assemble(n: int, exits: list[Any], looks: list[Any], events: list[Event], ledger: Ledger) -> Episode:
-    order = np.argsort(np.concatenate([rows for rows, *_ in exits]))
-    flags = np.concatenate([flags for *_, flags in exits], axis=1)[:, order]
-    k = looks[0][1].shape[1] if looks else 1
-    viewpoints = np.zeros((n, len(looks), k, 4), np.float32)
-    valid = np.zeros((n, len(looks), k), bool)
-    for step, (rows, where, is_valid) in enumerate(looks):
-        viewpoints[rows, step], valid[rows, step] = where, is_valid
-    return Episode(
-        num_looks=np.concatenate([num_looks for _, num_looks, *_ in exits])[order],
-        stopped=flags[0],
-        truncated=flags[1],
-        deferred=flags[2],
-        prediction=take(concat([prediction for _, _, prediction, _ in exits]), order),
-        viewpoints=viewpoints,
-        valid=valid,
-        events=events,
-        ledger=ledger,
-    )
-
-
-def check_compatible(scenes: Scenes, player: Player) -> None:
-    """Facts are checked once, before the first glimpse: no part is asked for its name or class.
-
-    Policies and critics state ``needs_grid`` and ``needs_relevance`` as class attributes (False when absent).
-    Raises DataError for an empty batch and IncompatibleError, which says the remedy, for parts that do not fit.
-    """
-    if len(scenes) == 0:
-        raise DataError("the scene batch is empty; there is nothing to look at")
-    _check_pixels(scenes, player.model)
-    for part in (player.policy, player.critic):
-        _check_observed(part, player.model)
-    _check_rules(player)
-
-
-def _check_pixels(scenes: Scenes, model: ActiveModel) -> None:
-    if scenes.num_bands != model.num_bands:
-        raise IncompatibleError(
-            f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or "
-            f"build the model with num_bands={scenes.num_bands}"
-        )
-    given, wanted = tuple(map(float, scenes.value_range)), tuple(map(float, model.value_range))
-    if given != wanted:
-        raise IncompatibleError(
-            f"the scenes' values range over {given}, the model's preprocessing expects {wanted}: convert the scenes, "
-            f"state their value_range, or build the model with value_range={given}"
-        )
-
-
-def _check_observed(part: Any, model: ActiveModel) -> None:
-    shape = model.observation_shape
-    if getattr(part, "needs_grid", False) and shape.grid is None:
-        raise IncompatibleError(
-            f"{type(part).__name__} needs candidates on a regular grid, which {type(model).__name__} does not offer: "
-            "choose a policy or critic for any candidates, such as spatial or spatial_value"
-        )
-    if getattr(part, "needs_relevance", False) and not shape.has_relevance:
-        raise IncompatibleError(
-            f"{type(part).__name__} needs a relevance, which this {type(model).__name__} does not offer: build the "
-            "model with relevance='gradcam' or 'layercam' if its family has that setting, or choose another policy"
-        )
-
-
-def _check_rules(player: Player) -> None:
-    needs, k = player.needs, player.policy.noise_shape[0]
-    if "value" in needs and player.critic is None:
-        raise IncompatibleError(
-            "the stop rule asks for the state's value, but this model has no critic; "
-            "train one (`foveate train ... ` trains it with the policy) or choose another rule, such as confidence"
-        )
-    if "certainty" in needs and player.task is None:
-        raise IncompatibleError("the stop rule asks for certainty, which the task defines: pass task=")
-    if player.stop is None and player.limits is None and player.horizon == np.iinfo(np.int64).max:
-        raise IncompatibleError("this family may look without end: give a stop rule, a limit or max_looks")
-    if 0 < player.horizon < k:
-        raise IncompatibleError(
-            f"the policy takes {k} looks at once, but at most {player.horizon} are allowed: raise max_looks to {k} or "
-            "more, or build the policy with fewer looks per step"
-        )
+    return assemble(n, exits, looks, events, ledger)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from foveate.core import Stopper, as_numpy, take
 from foveate.drawing import Mark, scanpath_picture
+from foveate.episode import Episode, Player
 from foveate.evaluation.report_data import ScanpathPicture
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.noise import Noise
-from foveate.rollout import Episode, Player, rollout
+from foveate.rollout import rollout
 from foveate.system import System
 
 Describe = Callable[[Any, Any], tuple[str, Sequence[Mark]]]

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import (
+    RULES,
     executed_rows,
     exit_histograms,
     full_length_row,
@@ -82,7 +83,8 @@ def search_section(effort: Effort, learned: dict[str, Learned], console: Console
     ours, looks = learned["heatmap"].system, recipe.train.num_looks
     table = BudgetTable.build(
         record(ours, recipe.calibration, num_scenes=effort.calibration_scenes, num_looks=looks),
-        rules=("value", "confidence", "entropy", "margin", "count", "random", "anti_value"),
+        rules=RULES,
+        units=("looks",),
     )
     test = record(ours, recipe.test, num_scenes=effort.test_scenes, num_looks=looks, with_ms=False)
     rows = executed_rows(ours, table, recipe.test, budgets=BUDGETS, num_scenes=effort.test_scenes, max_looks=looks)

@@ -12,8 +12,9 @@ import torch
 
 from foveate.core import Scenes, as_numpy, concat, to_device
 from foveate.cost import Ledger
+from foveate.episode import Player
 from foveate.noise import Noise
-from foveate.rollout import Player, rollout, steps
+from foveate.rollout import rollout, steps
 from foveate.stopping.traces import Origin, Traces
 from foveate.system import System
 

@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.core import Stopper, as_numpy, to_device
+from foveate.episode import Limits, Player
 from foveate.evaluation.record import batches, device_of
 from foveate.noise import Noise
-from foveate.rollout import Limits, Player, rollout
+from foveate.rollout import rollout
 from foveate.system import System
 
 

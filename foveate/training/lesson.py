@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from foveate.core import Look, Observation, Rowwise, Task, concat, take
-from foveate.rollout import Episode
+from foveate.episode import Episode
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from foveate.core import to_device
+from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.policies import POLICIES
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.system import System, resolve
 from foveate.training.config import TrainConfig
 from foveate.training.sources import Source

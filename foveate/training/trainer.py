@@ -23,9 +23,10 @@ from torch.amp.grad_scaler import GradScaler
 
 from foveate.config import to_plain
 from foveate.core import to_device
+from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
 from foveate.noise import Noise
-from foveate.rollout import Episode, Player, rollout
+from foveate.rollout import rollout
 from foveate.system import System
 from foveate.training.agent import AgentLearner
 from foveate.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint

@@ -20,7 +20,7 @@ LAYERS = """
 errors, registry, config, atomic, noise, geometry, layers, drawing
 core
 scenes | models | policies + critics | stopping | tasks
-cost, rollout, system
+cost, episode, compatible, rollout, system
 importing | model_folder + model_card
 training | evaluation | export | runtime
 answers, scanpath, looker
@@ -36,7 +36,9 @@ NO_TORCH = (
     "foveate.atomic",
     "foveate.config",
     "foveate.core",
+    "foveate.compatible",
     "foveate.cost",
+    "foveate.episode",
     "foveate.critics",
     "foveate.drawing",
     "foveate.geometry.viewpoint",

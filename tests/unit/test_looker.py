@@ -13,11 +13,12 @@ from PIL import Image
 
 import foveate
 from foveate.answers import Answer, Failure
+from foveate.episode import Player
 from foveate.errors import BudgetError, FoveateError, IncompatibleError, SceneError, UsageError
 from foveate.evaluation.record import here
 from foveate.looker import Looker
 from foveate.model_folder import save
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.traces import Traces

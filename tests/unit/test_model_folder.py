@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from foveate import atomic, model_folder
+from foveate.episode import Player
 from foveate.errors import ModelFolderError, OutputError
 from foveate.model_folder import MANIFEST, find_folder, load_system, read_manifest, save, update
-from foveate.rollout import Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.traces import Traces

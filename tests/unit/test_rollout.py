@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foveate.core import Glimpses, Look, Stopper, as_numpy
+from foveate.episode import Episode, Player
 from foveate.errors import BudgetError, DataError, IncompatibleError, SceneError
 from foveate.noise import Noise
-from foveate.rollout import Episode, Player, rollout
+from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
 from foveate.stopping.limits import Limits

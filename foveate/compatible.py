@@ -1,0 +1,71 @@
+"""Whether the parts that were chosen fit together, asked once, before the first glimpse, with a remedy if not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from foveate.core import ActiveModel, Scenes
+from foveate.episode import Player
+from foveate.errors import DataError, IncompatibleError
+
+
+def check_compatible(scenes: Scenes, player: Player) -> None:
+    """Facts are checked once, before the first glimpse: no part is asked for its name or class.
+
+    Policies and critics state ``needs_grid`` and ``needs_relevance`` as class attributes (False when absent).
+    Raises DataError for an empty batch and IncompatibleError, which says the remedy, for parts that do not fit.
+    """
+    if len(scenes) == 0:
+        raise DataError("the scene batch is empty; there is nothing to look at")
+    _check_pixels(scenes, player.model)
+    for part in (player.policy, player.critic):
+        _check_observed(part, player.model)
+    _check_rules(player)
+
+
+def _check_pixels(scenes: Scenes, model: ActiveModel) -> None:
+    if scenes.num_bands != model.num_bands:
+        raise IncompatibleError(
+            f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or "
+            f"build the model with num_bands={scenes.num_bands}"
+        )
+    given, wanted = tuple(map(float, scenes.value_range)), tuple(map(float, model.value_range))
+    if given != wanted:
+        raise IncompatibleError(
+            f"the scenes' values range over {given}, the model's preprocessing expects {wanted}: convert the scenes, "
+            f"state their value_range, or build the model with value_range={given}"
+        )
+
+
+def _check_observed(part: Any, model: ActiveModel) -> None:
+    shape = model.observation_shape
+    if getattr(part, "needs_grid", False) and shape.grid is None:
+        raise IncompatibleError(
+            f"{type(part).__name__} needs candidates on a regular grid, which {type(model).__name__} does not offer: "
+            "choose a policy or critic for any candidates, such as spatial or spatial_value"
+        )
+    if getattr(part, "needs_relevance", False) and not shape.has_relevance:
+        raise IncompatibleError(
+            f"{type(part).__name__} needs a relevance, which this {type(model).__name__} does not offer: build the "
+            "model with relevance='gradcam' or 'layercam' if its family has that setting, or choose another policy"
+        )
+
+
+def _check_rules(player: Player) -> None:
+    needs, k = player.needs, player.policy.noise_shape[0]
+    if "value" in needs and player.critic is None:
+        raise IncompatibleError(
+            "the stop rule asks for the state's value, but this model has no critic; "
+            "train one (`foveate train ... ` trains it with the policy) or choose another rule, such as confidence"
+        )
+    if "certainty" in needs and player.task is None:
+        raise IncompatibleError("the stop rule asks for certainty, which the task defines: pass task=")
+    if player.stop is None and player.limits is None and player.horizon == np.iinfo(np.int64).max:
+        raise IncompatibleError("this family may look without end: give a stop rule, a limit or max_looks")
+    if 0 < player.horizon < k:
+        raise IncompatibleError(
+            f"the policy takes {k} looks at once, but at most {player.horizon} are allowed: raise max_looks to {k} or "
+            "more, or build the policy with fewer looks per step"
+        )
