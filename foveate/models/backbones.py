@@ -14,6 +14,8 @@ from foveate.registry import Registry
 
 BACKBONES: Registry[Any] = Registry("backbone")
 BACKBONES.register("conv", "foveate.models.backbones:ConvBackbone")
+BACKBONES.register("vit", "foveate.models.vit:VitBackbone")
+BACKBONES.register("timm", "foveate.models.timm_backbone:TimmBackbone", extra="timm")
 
 
 class ConvBackbone(nn.Module):
