@@ -43,7 +43,9 @@ def look(
         "looks"
     ),
     draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw scanpath pictures.")] = True,
-    batch_size: Annotated[int, typer.Option(help="Pictures at a time.")] = 1,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pictures at a time; 1, or what a budget in ms was measured with.")
+    ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
 ) -> None:
@@ -65,7 +67,9 @@ def look(
         "defer_below": defer_below,
     }  # fmt: skip
     looker.warm_up()  # or the first picture's seconds would be those of a start
-    answers = looker.look_many(paths, batch_size=batch_size, on_error="give", trail=draw, **asked)
+    answers = looker.look_many(
+        paths, batch_size=batch_size or _batch_size(looker, budget), on_error="give", trail=draw, **asked
+    )
     names, failed = _file_names(paths), 0
     with _progress(len(paths)) as advance:
         for path, name, answer in zip(paths, names, answers, strict=True):
@@ -75,6 +79,14 @@ def look(
         raise DataError(f"{failed} of {len(paths)} pictures could not be looked at; they are named above")
     if not as_json:
         note(f"saved in {out}/")
+
+
+def _batch_size(looker: Looker, budget: str | None) -> int:
+    """One picture at a time gives the first answer soonest; a budget in ms holds for the batches it was measured in."""
+    from foveate.stopping.units import Budget
+
+    is_timed = budget is not None and looker.budgets is not None and Budget.parse(budget).unit == "ms"
+    return looker.budgets.origin.batch_size if is_timed and looker.budgets is not None else 1
 
 
 def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:

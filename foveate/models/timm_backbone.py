@@ -1,7 +1,7 @@
 """Any timm network that gives features as a map, as a backbone of the glance or of the fixations (extra ``timm``).
 
-This is the paper's ResNet variant and more: ResNets, EfficientNets, ViTs. Weights are random unless ``pretrained``, which
-timm fetches from its hub.
+This is the paper's ResNet variant and more: ResNets, EfficientNets, ViTs. Weights are random unless ``pretrained``,
+which timm fetches from its hub.
 """
 
 from __future__ import annotations

@@ -49,6 +49,7 @@ def small_sign(*, steps: int = 1200, seconds: float | None = None, seed: int = 0
         "glance": {"name": "conv", "channels": (16, 24, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
         "focus": {"name": "conv", "channels": (16, 32, 48, 64), "strides": (2, 2, 2, 1), "kernels": (5, 3, 3, 3)},
         "readout": {"name": "pool"},
+        "answer_from_glance": False,
         "auxiliary": "places",
         "relevance": "attention",
     }
@@ -66,7 +67,7 @@ def small_sign(*, steps: int = 1200, seconds: float | None = None, seed: int = 0
             batch_size=32,
             num_looks=4,
             lr=2e-3,
-            opening_frac=0.2,
+            opening_frac=0.15,
             # Until fixations can be read, a sign only confuses the answer, and reinforcement would learn to avoid it.
             agent_warmup_frac=0.55,
             ppo=PpoConfig(gamma=1.0, epochs=1, minibatches=2, lr=2e-3, entropy_weight=0.01),
