@@ -124,8 +124,9 @@ def test_every_form_of_a_picture_gives_the_same(tmp_path: Path, plain_looker: Lo
     answers = [plain_looker.look(form) for form in forms]
     for answer in answers[1:]:
         assert answer.answer["label"] == answers[0].answer["label"]
-        # Glimpses of integers are rounded to whole grey levels, those of floats (the last form) are not.
-        assert answer.certainty == pytest.approx(answers[0].certainty, abs=1e-2 if answer is answers[-1] else 1e-5)
+        # Glimpses of integers are rounded to whole grey levels, those of floats (the last form) are not; a pooled
+        # answer gives every fixation its full weight, so half a level per pixel shows in the second decimal.
+        assert answer.certainty == pytest.approx(answers[0].certainty, abs=3e-2 if answer is answers[-1] else 1e-5)
     assert [answer.cost.read_bytes > 0 for answer in answers] == [False, False, True, True, False, False]
 
 
@@ -156,7 +157,9 @@ def test_rows_do_not_depend_on_each_other(looker: Looker, tmp_path: Path) -> Non
             assert (one.answer["label"], one.outcome, one.num_looks) == (
                 many.answer["label"], many.outcome, many.num_looks
             )  # fmt: skip
-            assert one.certainty == pytest.approx(many.certainty, abs=1e-5)
+            # Another batch size rounds a location differently by 1e-6 px, which can turn single pixels of an integer
+            # glimpse by one grey level of 255: 1e-3 is one level in a few of its 16 x 16 pixels.
+            assert one.certainty == pytest.approx(many.certainty, abs=1e-3)
             np.testing.assert_allclose(one.looks, many.looks, atol=1e-2)
 
 
