@@ -44,7 +44,7 @@ def look(
     ),
     draw: Annotated[bool, typer.Option("--draw/--no-draw", help="Draw scanpath pictures.")] = True,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Pictures at a time; 1, or what a budget in ms was measured with.")
+        int | None, typer.Option(help="Pictures at a time; 1, or what a budget in ms was measured with.")
     ] = None,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
@@ -68,7 +68,7 @@ def look(
     }  # fmt: skip
     looker.warm_up()  # or the first picture's seconds would be those of a start
     answers = looker.look_many(
-        paths, batch_size=batch_size or _batch_size(looker, budget), on_error="give", trail=draw, **asked
+        paths, batch_size=_batch_size(looker, batch_size, budget), on_error="give", trail=draw, **asked
     )
     names, failed = _file_names(paths), 0
     with _progress(len(paths)) as advance:
@@ -81,10 +81,12 @@ def look(
         note(f"saved in {out}/")
 
 
-def _batch_size(looker: Looker, budget: str | None) -> int:
+def _batch_size(looker: Looker, asked: int | None, budget: str | None) -> int:
     """One picture at a time gives the first answer soonest; a budget in ms holds for the batches it was measured in."""
     from foveate.stopping.units import Budget
 
+    if asked is not None:
+        return asked
     is_timed = budget is not None and looker.budgets is not None and Budget.parse(budget).unit == "ms"
     return looker.budgets.origin.batch_size if is_timed and looker.budgets is not None else 1
 
