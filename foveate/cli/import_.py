@@ -46,9 +46,7 @@ def import_(
         return
     say(f"{folder}: {sum(counts.values()):,} numbers ({', '.join(f'{name} {n:,}' for name, n in counts.items())})")
     say(f"left out: {provenance['num_never_used']:,} numbers that the paper's code saves and never uses")
-    say(
-        f"next: foveate calibrate {folder} --data imagenet_deit_small:FOLDER, then foveate look PICTURE --model {folder}"
-    )
+    say(f"next: foveate calibrate {folder} --data imagenet_deit_small:FOLDER")
 
 
 def read_labels(path: Path) -> list[str]:

@@ -189,3 +189,24 @@ def test_the_learning_rate_rises_then_falls() -> None:
     assert rates[0] < 0.01
     assert np.argmax(rates) == 10
     assert rates[-1] < 0.02
+
+
+def test_the_opening_is_taught_before_there_are_looks() -> None:
+    """With the first half for the opening, fixations and agent are untouched in it, and both learn afterwards."""
+    run = trainer(steps=4, opening_frac=0.5)
+    before = {name: value.clone() for name, value in weights(run.system).items()}
+    seen: list[set[str]] = []
+    learn = run._step
+
+    def watched(parts: list[Batch], journal: Any) -> None:
+        learn(parts, journal)
+        now = weights(run.system)
+        seen.append({name for name, value in before.items() if not torch.equal(value, now[name])})
+
+    run._step = watched  # type: ignore[method-assign]
+    run.run()
+    assert any("glance_net" in name for name in seen[0])
+    for names in seen[:2]:
+        assert not any("focus_net" in name or "policy" in name or "critic" in name for name in names)
+    for part in ("focus_net", "policy", "critic"):
+        assert any(part in name for name in seen[3]), part
