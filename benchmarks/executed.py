@@ -30,14 +30,14 @@ DEMO = "visual_search"
 def benchmarks(effort: Effort) -> list[Benchmark]:
     exits = [
         Cell(
-            benchmark="exit", variant=f"{model}-{batch}", priority=0, minutes=3.0 if model == effort.model else 0.3,
+            benchmark="exit", variant=f"{model}-{batch}", priority=0, minutes=5.0 if model == effort.model else 0.3,
             config={"model": model, "batch": batch, "repeats": effort.repeats, "timed_scenes": effort.timed_scenes},
         )
         for model in (effort.model, DEMO)
         for batch in effort.exit_batches
     ]  # fmt: skip
     config = {"model": effort.model, "batch": effort.forward_batch, "repeats": effort.repeats}
-    loop = Cell(benchmark="loop", variant=effort.model, priority=0, minutes=1.5, config=config)
+    loop = Cell(benchmark="loop", variant=effort.model, priority=0, minutes=3.0, config=config)
     return [
         Benchmark(name="exit", title="Executed early exit", cells=exits, run=_run_exit, tables=_exit_tables),
         Benchmark(name="loop", title="What the loop costs", cells=[loop], run=_run_loop, tables=_loop_tables),
@@ -186,13 +186,13 @@ def _run_loop(cell: Cell, context: Context) -> Values:
         "networks": lambda: bare(system, scenes, horizon, pixels),
         "networks_and_reads": lambda: bare(system, scenes, horizon),
     }
-    seconds = take_turns(rivals, repeats=2 * cell.config["repeats"])
+    seconds = take_turns(rivals, repeats=cell.config["repeats"])
     return {
         "ratio": ratio(seconds["rollout"], seconds["networks"]),
         "ratio_with_reads": ratio(seconds["rollout"], seconds["networks_and_reads"]),
         "rollout_ms": 1e3 * float(np.median(seconds["rollout"])) / count,
         "batch": count,
-        "repeats": 2 * cell.config["repeats"],
+        "repeats": cell.config["repeats"],
     }
 
 

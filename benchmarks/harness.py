@@ -242,6 +242,7 @@ def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> Non
         "revision": revision(),
         "versions": versions(context.threads),
         "device": device_name(),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "command": " ".join(["python -m benchmarks.run", *sys.argv[1:]]),
     }
     make_folder(context.cache)

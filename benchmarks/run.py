@@ -137,8 +137,10 @@ def _provenance(benchmark: Benchmark, results: Results) -> str:
         return f"*0 of {len(benchmark.cells)} cells run. Command: `python -m benchmarks.run --only {benchmark.name}`.*"
     revisions = ", ".join(sorted({str(record["revision"]) for record in records}))
     minutes = sum(record["seconds"] for record in records) / 60
+    loads = [record["load"] for record in records if record.get("load") is not None]
+    load = f"load {min(loads):.1f} to {max(loads):.1f} at the end of a cell, " if loads else ""
     return (
-        f"*{len(records)} of {len(benchmark.cells)} cells run, {minutes:.1f} minutes, revision {revisions}. "
+        f"*{len(records)} of {len(benchmark.cells)} cells run, {minutes:.1f} minutes, {load}revision {revisions}. "
         f"Command: `python -m benchmarks.run --only {benchmark.name}`.*"
     )
 
