@@ -60,5 +60,5 @@ def cluttered_classification(*, steps: int = 800, seconds: float | None = None, 
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), only_label),
         calibration=ComposedSource(ComposedSet(scenes, split="test", size=4096), only_label),
-        test=ComposedSource(ComposedSet(scenes, split="test", size=8192), only_label),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=8192), only_label, stream=1),
     )

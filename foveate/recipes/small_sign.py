@@ -76,5 +76,5 @@ def small_sign(*, steps: int = 1200, seconds: float | None = None, seed: int = 0
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), label_and_place),
         calibration=ComposedSource(ComposedSet(scenes, split="test", size=2048), label_and_place),
-        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), label_and_place),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), label_and_place, stream=1),
     )

@@ -66,5 +66,5 @@ def visual_search(
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), places_of(len(targets))),
         calibration=ComposedSource(ComposedSet(scenes, split="test", size=4096), places_of(len(targets))),
-        test=ComposedSource(ComposedSet(scenes, split="test", size=8192), places_of(len(targets))),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=8192), places_of(len(targets)), stream=1),
     )

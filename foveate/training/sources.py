@@ -45,18 +45,21 @@ TargetOf = Callable[[Mapping[str, NDArray[Any]], tuple[int, int]], Any]
 class ComposedSource:
     """Composed scenes with the target that a task needs of them."""
 
-    def __init__(self, composed: ComposedSet, target_of: TargetOf) -> None:
-        self.composed, self.target_of = composed, target_of
+    STREAMS_APART = 1 << 40  # more than any epoch seed
+
+    def __init__(self, composed: ComposedSet, target_of: TargetOf, *, stream: int = 0) -> None:
+        """Sources of one set with different ``stream`` numbers share no scene."""
+        self.composed, self.target_of, self.stream = composed, target_of, stream
 
     def __len__(self) -> int:
         return len(self.composed)
 
     @property
     def fingerprint(self) -> str:
-        return self.composed.fingerprint
+        return f"{self.composed.fingerprint}-{self.stream}"
 
     def batch(self, indices: Indices, epoch_seed: int) -> Batch:
-        images, targets = self.composed.batch(indices, epoch_seed)
+        images, targets = self.composed.batch(indices, epoch_seed + self.stream * self.STREAMS_APART)
         target = self.target_of(targets, self.composed.config.canvas_px)
         return Batch(scenes=ArrayScenes(images, value_range=(0.0, 255.0)), target=target, indices=indices)
 

@@ -16,6 +16,7 @@ from tests.conformance.parts import CLOSE, MODEL_CASES, assert_close, flat, look
 
 # Reached by no loss of their own, on purpose: only the agent sees what they write, and it sees it detached.
 
+
 @pytest.fixture(params=MODEL_CASES, scope="module")
 def case(request: pytest.FixtureRequest) -> tuple[str, Any]:
     return request.param, seeded(MODEL_CASES[request.param])
