@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
+import torch
+
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import executed_rows, exit_histograms, full_length_row, row_near, stop_curves, value_bins
 from foveate.drawing import Mark
@@ -42,9 +44,11 @@ def signs_section(*, test_scenes: int) -> SceneSection:
         )  # fmt: skip
 
     def describe(prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
-        answer, truth = names[int(prediction.argmax(1))], names[int(target[0])]
+        answer, truth = names[int(prediction.argmax(1))], names[int(target["label"][0])]
         verdict = "right" if answer == truth else f"wrong, it is “{truth}”"
-        return f"answer “{answer}”: {verdict}", ()
+        row, col = ((target["place"][0, 0] + 1) / 2 * torch.tensor(SCENE_PX)).tolist()
+        marks = (Mark(center_px=(row, col), label="truth"),) if truth != names[0] else ()
+        return f"answer “{answer}”: {verdict}", marks
 
     def short(prediction: Any) -> str:
         p = prediction.float().softmax(1)[0]
