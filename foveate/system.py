@@ -89,6 +89,11 @@ def build(spec: SystemSpec) -> System:
     return System(spec=full, model=model, policy=policy, task=task, critic=critic)
 
 
+def fresh_policy(name: str, shape: ObservationShape) -> Any:
+    """A registered policy with its default settings, for models of this shape: how controls are made."""
+    return _part(POLICIES, PartSpec(name=name), shape)[0]
+
+
 def _part(registry: Registry[Any], spec: PartSpec, shape: ObservationShape | None = None) -> tuple[Any, PartSpec]:
     part_class, facts = registry.get(spec.name), registry.facts(spec.name)
     config_class = resolve(facts["config"])

@@ -63,16 +63,11 @@ def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
 
 def control(name: str, system: System) -> tuple[Any, bool]:
     """A registered policy for a system, built fresh, and whether its looks are draws."""
-    from dataclasses import fields
-
     from foveate.errors import UsageError
     from foveate.policies import POLICIES
-    from foveate.system import resolve
+    from foveate.system import fresh_policy
 
     facts = POLICIES.facts(name)
     if facts["learned"]:
         raise UsageError(f"the policy {name!r} is learned, and this model was trained with {system.spec.policy.name!r}")
-    config_class = resolve(facts["config"])
-    wanted = {field.name for field in fields(config_class)}
-    shape = {key: value for key, value in vars(system.model.observation_shape).items() if key in wanted}
-    return POLICIES.get(name)(config_class(**shape)), "random" in name
+    return fresh_policy(name, system.model.observation_shape), bool(facts.get("drawn"))

@@ -29,7 +29,7 @@ def run_demo(out: Path, *, fast: bool, seed: int, command: str, console: Console
     effort = Effort(**{**vars(base), "seed": seed})
     learned = train_all(effort, console)
     train_s = time.perf_counter() - start_s
-    sections = [search_section(effort, learned, console)]
+    sections = [search_section(effort, learned)]
     if has_shipped_signs():
         sections.append(signs_section(test_scenes=FAST_SIGN_SCENES if fast else SIGN_SCENES))
     total_s = time.perf_counter() - start_s

@@ -28,11 +28,10 @@ from foveate.policies import POLICIES
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import CANVAS_PX, FOCUS_PX, TOLERANCE_PX, visual_search
 from foveate.stopping.budgets import BudgetTable
-from foveate.system import System, build, resolve
+from foveate.system import System, build, fresh_policy
 from foveate.training.trainer import Trainer, TrainResult
 
 CONTROLS = ("random", "centre_corners", "raster")
-DRAWN = frozenset({"random"})  # controls that are draws, not a fixed order
 BUDGETS = (1.0, 2.0, 3.0)
 SMALL_GAUSSIAN = {"squeeze_dim": 32, "hidden_dims": (256, 128)}  # sized for this task: the paper's is for ImageNet
 
@@ -78,7 +77,7 @@ def train_all(effort: Effort, console: Console | None) -> dict[str, Learned]:
     }
 
 
-def search_section(effort: Effort, learned: dict[str, Learned], console: Console | None) -> SceneSection:
+def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:
     """Calibrate, execute and compare."""
     recipe = visual_search(seed=effort.seed)
     ours, looks = learned["heatmap"].system, recipe.train.num_looks
@@ -126,10 +125,10 @@ def _accuracies(recipe: Recipe, learned: dict[str, Learned], looks: int, count: 
         for name in ("heatmap", "gaussian")
     }
     for name in CONTROLS:
-        policy = POLICIES.get(name)(resolve(POLICIES.facts(name)["config"])())
+        policy = fresh_policy(name, learned["heatmap"].system.model.observation_shape)
         curves[name] = accuracy_by_looks(
             learned["heatmap"].system, recipe.test,
-            num_scenes=count, max_looks=looks, policy=policy, explore=name in DRAWN,
+            num_scenes=count, max_looks=looks, policy=policy, explore=bool(POLICIES.facts(name).get("drawn")),
         )  # fmt: skip
     curves["random_trained"] = accuracy_by_looks(
         learned["random_trained"].system, recipe.test, num_scenes=count, max_looks=looks, explore=True

@@ -18,7 +18,7 @@ from foveate.evaluation.run import accuracy_by_looks
 from foveate.model_folder import load_system
 from foveate.policies import POLICIES
 from foveate.recipes.small_sign import SCENE_PX, small_sign
-from foveate.system import resolve
+from foveate.system import fresh_policy
 
 CONTROLS = ("random", "centre_corners", "raster")
 BUDGETS = (2.0,)
@@ -37,9 +37,10 @@ def signs_section(*, test_scenes: int) -> SceneSection:
     bins, correlation = value_bins(test)
     accuracy = {"heatmap": [float(score) for score in test.scores.mean(axis=0)]}
     for name in CONTROLS:
-        policy = POLICIES.get(name)(resolve(POLICIES.facts(name)["config"])())
+        policy = fresh_policy(name, system.model.observation_shape)
         accuracy[name] = accuracy_by_looks(
-            system, recipe.test, num_scenes=test_scenes, max_looks=looks, policy=policy, explore=name == "random",
+            system, recipe.test, num_scenes=test_scenes, max_looks=looks, policy=policy,
+            explore=bool(POLICIES.facts(name).get("drawn")),
             batch_size=16,
         )  # fmt: skip
 

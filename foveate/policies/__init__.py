@@ -1,6 +1,7 @@
 """Policies: where to look next. Learned ones can be improved by reinforcement; the others are the honest controls.
 
-Facts: ``config`` is the config class, ``learned`` whether reinforcement can improve it, ``needs_grid`` whether the
+Facts: ``config`` is the config class, ``learned`` whether reinforcement can improve it, ``drawn``
+whether its looks are draws even in evaluation, ``needs_grid`` whether the
 candidates must be a regular grid, ``needs_relevance`` whether the family must offer a relevance.
 """
 
@@ -34,6 +35,7 @@ POLICIES.register(
     "foveate.policies.random_looks:Random",
     config="foveate.policies.random_looks:RandomConfig",
     learned=False,
+    drawn=True,
     control=True,
     summary="uniform over every legal position (control)",
 )
@@ -42,6 +44,7 @@ POLICIES.register(
     "foveate.policies.random_looks:GaussianRandom",
     config="foveate.policies.random_looks:GaussianRandomConfig",
     learned=False,
+    drawn=True,
     control=True,
     summary="a Gaussian cloud around the centre (control)",
 )

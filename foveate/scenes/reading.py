@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.core import as_numpy
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import Array, to_boxes_px
 
@@ -36,13 +37,13 @@ def request(viewpoints: Array, sizes_px: NDArray[np.int64], valid: Array | None 
 
     Looks that are not valid may hold anything.
     """
-    views = to_numpy(viewpoints)
+    views = as_numpy(viewpoints)
     if views.ndim != 3 or views.shape[0] != len(sizes_px) or views.shape[2] != 4:
         raise UsageError(
             f"viewpoints have shape {views.shape}; these {len(sizes_px)} scenes need [{len(sizes_px)}, k, 4]"
         )
     shape = (views.shape[0], views.shape[1])
-    is_valid = np.ones(shape, np.bool_) if valid is None else to_numpy(valid).astype(np.bool_)
+    is_valid = np.ones(shape, np.bool_) if valid is None else as_numpy(valid).astype(np.bool_)
     if is_valid.shape != shape:
         raise UsageError(f"valid has shape {is_valid.shape}; these looks need {shape}")
     owner = np.nonzero(is_valid)[0]
@@ -67,16 +68,9 @@ def _inside(boxes: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> NDArray[
     return np.clip(boxes, 0, limit)
 
 
-def to_numpy(array: Any) -> NDArray[Any]:
-    """An array of any library, as numpy, without its gradient."""
-    if isinstance(array, np.ndarray):
-        return array
-    return np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
-
-
 def row_numbers(rows: Any, num_rows: int) -> NDArray[np.int64]:
     """Row indices, a bool mask or a slice, as indices; an index out of range raises IndexError."""
-    chosen = rows if isinstance(rows, slice) else to_numpy(rows)
+    chosen = rows if isinstance(rows, slice) else as_numpy(rows)
     if isinstance(chosen, np.ndarray) and chosen.size == 0 and chosen.dtype != np.bool_:
         chosen = chosen.astype(np.int64)  # an empty list comes as float
     return np.atleast_1d(np.arange(num_rows)[chosen])

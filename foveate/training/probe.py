@@ -10,9 +10,8 @@ import torch
 from foveate.core import to_device
 from foveate.episode import Player
 from foveate.noise import Noise
-from foveate.policies import POLICIES
 from foveate.rollout import rollout
-from foveate.system import System, resolve
+from foveate.system import System, fresh_policy
 from foveate.training.config import TrainConfig
 from foveate.training.sources import Source
 
@@ -30,7 +29,7 @@ class Probe:
         self.device = device
 
     def __call__(self, system: System) -> dict[str, float]:
-        random = POLICIES.get("random")(resolve(POLICIES.facts("random")["config"])())
+        random = fresh_policy("random", system.model.observation_shape)
         learned, control = self._metric(system, system.policy), self._metric(system, random)
         return {"eval/metric": learned, "eval/metric_random": control, "eval/gap": learned - control}
 
