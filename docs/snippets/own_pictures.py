@@ -35,7 +35,7 @@ with tempfile.TemporaryDirectory() as place:
     recipe = picture_folder(pictures, steps=3, looks=3)  # minutes=10 for a real model
     torch.manual_seed(recipe.train.seed)
     system = build(recipe.system)
-    Trainer(system, recipe.source, recipe.train, folder=Path(place)).run()
+    Trainer(system, recipe.source, recipe.train, held_out=recipe.calibration, folder=Path(place)).run()
     traces = record(system, recipe.calibration, num_scenes=len(recipe.calibration), num_looks=3)
     table = BudgetTable.build(traces, rules=["value", "confidence", "count"])
     save(system, Path(place) / "model", provenance={"command": "docs", "seed": 0, "data": "made up"}, budgets=table)

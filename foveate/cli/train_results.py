@@ -56,6 +56,7 @@ def finish(
         "rows": rows,
         "static": static,
         "steps": result.steps,
+        "kept_step": result.kept_step,
         "train_s": result.seconds,
         "suggested_budget": budget,
         "remarks": remarks(recipe, count, result, static),
@@ -123,6 +124,11 @@ def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResul
         f"trained {result.seconds:.0f} s ({result.steps} steps); "
         f"the plain net {static.train_s:.0f} s ({static.steps} steps)",
     ]
+    if recipe.train.keep == "best":
+        lines.append(
+            f"kept the weights of step {result.kept_step}, the best of the tests while training, on "
+            f"{min(recipe.train.eval_scenes, len(recipe.calibration))} of the scenes that calibration uses"
+        )
     majority = getattr(recipe, "majority", None)
     return lines if majority is None else [*lines, f"always answering the most frequent class gets {majority:.1%}"]
 
@@ -137,6 +143,7 @@ def provenance(recipe: Recipe, result: TrainResult) -> dict[str, Any]:
         "test_data": recipe.test.fingerprint,
         "train_scenes": len(recipe.source),
         "steps": result.steps,
+        "kept": f"{recipe.train.keep} weights, of step {result.kept_step}",
         "train_s": result.seconds,
         "looks": recipe.train.num_looks,
     }

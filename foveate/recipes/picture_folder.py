@@ -217,6 +217,7 @@ def _train(minutes: float, steps: int | None, looks: int, seed: int, batch_size:
         seed=seed,
         eval_every=40 if steps is None else max(1, min(40, steps // 4)),
         eval_scenes=128,
+        keep="best",
     )
 
 

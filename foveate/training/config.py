@@ -45,6 +45,9 @@ class TrainConfig:
     eval_every: int = 50
     """Steps between evaluations of learned and random looks on held-out scenes."""
     eval_scenes: int = 256
+    keep: Literal["last", "best"] = "last"
+    """Which weights a finished training ends with: the last, or those of the best evaluation. The best suits few
+    scenes, which are learned by heart in the end; its held-out scenes are then no longer fresh, those of a test are."""
     log_every: int = 10
     checkpoint_every_s: float = 60.0
     """Seconds between checkpoints; one is always written at the end and on Ctrl-C."""
@@ -57,5 +60,7 @@ class TrainConfig:
             raise UsageError(f"seconds is {self.seconds}; it must be positive")
         if self.batch_size % self.accumulate:
             raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")
+        if self.keep not in ("last", "best"):
+            raise UsageError(f"keep is {self.keep!r}; allowed are last and best")
         if self.amp not in ("off", "bf16", "fp16"):
             raise UsageError(f"amp is {self.amp!r}; allowed are off, bf16 and fp16")

@@ -110,6 +110,25 @@ def transitions(episode: Episode, rewards: Tensor) -> Transitions:
     )
 
 
+def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
+    """Means over the accumulated parts of one step, by their names in the journal."""
+    losses = torch.cat([taught.step_losses for taught in lessons])
+    rewards = torch.cat([taught.rewards for taught in lessons])
+    looked = {}
+    if rewards.shape[1]:
+        looked = {
+            "rollout/reward": float(rewards.mean()),
+            "rollout/useless_frac": float((rewards <= 0).float().mean()),
+        }
+    return looked | {
+        "train/loss": float(torch.stack([taught.loss.detach() for taught in lessons]).mean()),
+        "train/task_loss_first": float(losses[:, 0].mean()),
+        "train/task_loss_last": float(losses[:, -1].mean()),
+        "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].mean()),
+        "train/auxiliary_loss": float(sum(sum(t.auxiliary_losses.values(), start=0.0) for t in lessons)) / len(lessons),
+    }
+
+
 def pack(transitions: Transitions) -> dict[str, Any]:
     """Plain mappings of tensors, for a checkpoint that unpickles nothing else."""
     values = {f.name: getattr(transitions, f.name) for f in fields(transitions)}

@@ -22,6 +22,7 @@ METRICS: dict[str, str] = {
     "eval/metric": "primary metric on held-out scenes, mode policy, all looks",
     "eval/metric_random": "the same weights with uniformly random looks: the honest control",
     "eval/gap": "the difference of the two: what learned looking adds",
+    "eval/kept_step": "step of the best weights so far, which the run will end with; with keep='best' only",
     "time/elapsed_s": "seconds of training so far, over all resumes",
     "time/data_s": "seconds spent waiting for scenes since the last line",
     "time/rollout_s": "seconds in episodes since the last line",

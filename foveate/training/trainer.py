@@ -29,12 +29,19 @@ from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.system import System
 from foveate.training.agent import AgentLearner
-from foveate.training.checkpoint import load_checkpoint, random_state, restore_random_state, save_checkpoint
+from foveate.training.best import Best
+from foveate.training.checkpoint import (
+    check_same_run,
+    load_checkpoint,
+    random_state,
+    restore_random_state,
+    save_checkpoint,
+)
 from foveate.training.config import TrainConfig
 from foveate.training.feed import ahead
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal, forget_after
-from foveate.training.lesson import Lesson, Transitions, lesson, transitions
+from foveate.training.lesson import Lesson, Transitions, lesson, lesson_metrics, transitions
 from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import join_world
 from foveate.training.ppo import PpoLoss
@@ -51,6 +58,8 @@ class TrainResult:
 
     finished: bool
     steps: int
+    kept_step: int
+    """The step whose weights the system has now: the last, or where ``keep="best"`` found them."""
     seconds: float
     metrics: list[dict[str, float]]  # the lines of metrics.jsonl
 
@@ -87,6 +96,9 @@ class Trainer:
         self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
         self.agent = AgentLearner(system.policy, system.critic, config.ppo, self.world)
         self.probe = Probe(held_out, config, self.device) if held_out is not None else None
+        if config.keep == "best" and held_out is None:
+            raise UsageError("keep is 'best', and there are no scenes to judge by: give held_out, or keep 'last'")
+        self.best = Best() if config.keep == "best" else None
         self.console, self.title = (console if self.world.is_main else None), title
         for module in system.modules().values():
             self.world.share([*module.parameters(), *module.buffers()])
@@ -106,12 +118,21 @@ class Trainer:
         try:
             with Interrupt() as interrupt:
                 self._steps(journal, interrupt)
+            if self.progress >= 1 and self.best is not None and self.best.judged_step != self.step:
+                # A run bounded by time does not know beforehand which step is its last.
+                journal.log(self.step, {"time/elapsed_s": self.elapsed_s, **self._probed()})
         finally:
             journal.close()
-        self._save()
+        self._save()  # with the last weights: a run that is made longer goes on from them
+        kept_step = self._take_best() if self.progress >= 1 else self.step
         self.system.train(False)
-        finished = self.progress >= 1
-        return TrainResult(finished=finished, steps=self.step, seconds=self.elapsed_s, metrics=journal.rows)
+        return TrainResult(
+            finished=self.progress >= 1,
+            steps=self.step,
+            kept_step=kept_step,
+            seconds=self.elapsed_s,
+            metrics=journal.rows,
+        )
 
     def _steps(self, journal: Journal, interrupt: Interrupt) -> None:
         """Steps until the end or Ctrl-C. Every process takes the same decisions, so none waits for the others."""
@@ -247,8 +268,7 @@ class Trainer:
         values |= {"train/broken": self.num_broken, **self._times}
         self._times.clear()
         if self.probe is not None and (self.step % config.eval_every == 0 or is_last):
-            values |= self.probe(self.system)
-            self._reported_s = time.perf_counter()
+            values |= self._probed()
         journal.log(self.step, values)
         gap = {name: row[name] for row in journal.rows for name in ("eval/metric", "eval/gap") if name in row}
         facts = [f"{rate:.0f} scenes/s"] if rate else []
@@ -256,6 +276,23 @@ class Trainer:
             metric = self.system.task.primary_metric
             facts = [f"{metric} {gap['eval/metric']:.1%}", f"learned − random {gap['eval/gap']:+.1%}", *facts]
         journal.show(self.progress, config.steps, " · ".join([*facts, f"loss {values['train/loss']:.2f}"]))
+
+    def _probed(self) -> dict[str, float]:
+        """The probe's metrics; with ``keep="best"``, the weights compete for being kept."""
+        assert self.probe is not None
+        values = self.probe(self.system)
+        if self.best is not None:
+            (metric,) = self.world.means(values["eval/metric"])  # rounding may differ, and all must decide alike
+            values["eval/kept_step"] = self.best.offer(self.system.modules(), metric=metric, step=self.step)
+        self._reported_s = time.perf_counter()
+        return values
+
+    def _take_best(self) -> int:
+        """Put the kept weights into the system; the step they are of."""
+        if self.best is None or self.best.step is None:
+            return self.step
+        self.best.put_into(self.system.modules())
+        return self.best.step
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -289,6 +326,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "agent": self.agent.state(),
+            "best": self.best.state() if self.best is not None else None,
             "random": random_state(),
         }
         save_checkpoint(self._checkpoint_path, content)
@@ -300,24 +338,18 @@ class Trainer:
         content = load_checkpoint(path)
         if content["fingerprint"] != self.source.fingerprint:
             raise UsageError(f"{path} was trained on other data ({content['fingerprint']}); use another run folder")
-        self._check_config(path, content["config"])
+        check_same_run(path, before=content["config"], now=self.config, may_change=MAY_CHANGE)
         for name, module in self.system.modules().items():
             module.load_state_dict(content["modules"][name])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scaler.load_state_dict(content["scaler"])
         self.agent.restore(content["agent"], self.device)
         self._restore_own_buffer(content["step"])
+        if self.best is not None:
+            self.best.restore(content["best"])
         restore_random_state(content["random"])
         self.step, self.elapsed_s, self.num_broken = content["step"], content["elapsed_s"], content["num_broken"]
         return forget_after(path.parent, self.step) if self.world.is_main else []
-
-    def _check_config(self, path: Path, before: Mapping[str, Any]) -> None:
-        """A run may be made longer or reported otherwise; anything else would make it neither the old nor a new one."""
-        now = to_plain(self.config)
-        changed = [name for name in now if name not in MAY_CHANGE and now[name] != before.get(name)]
-        if changed:
-            was = ", ".join(f"{name}={before.get(name)!r}" for name in changed)
-            raise UsageError(f"{path} was trained with {was}: resume with the same, or use another run folder")
 
     @property
     def _own_buffer_path(self) -> Path:
@@ -349,22 +381,3 @@ def anneal(policy: Any, remaining: float) -> None:
     """Policies that are not learned have no exploration to anneal."""
     if hasattr(policy, "anneal"):
         policy.anneal(remaining)
-
-
-def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
-    """Means over the parts of one step."""
-    losses = torch.cat([taught.step_losses for taught in lessons])
-    rewards = torch.cat([taught.rewards for taught in lessons])
-    looked = {}
-    if rewards.shape[1]:
-        looked = {
-            "rollout/reward": float(rewards.mean()),
-            "rollout/useless_frac": float((rewards <= 0).float().mean()),
-        }
-    return looked | {
-        "train/loss": float(torch.stack([taught.loss.detach() for taught in lessons]).mean()),
-        "train/task_loss_first": float(losses[:, 0].mean()),
-        "train/task_loss_last": float(losses[:, -1].mean()),
-        "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].mean()),
-        "train/auxiliary_loss": float(sum(sum(t.auxiliary_losses.values(), start=0.0) for t in lessons)) / len(lessons),
-    }

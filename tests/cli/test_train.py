@@ -81,6 +81,9 @@ def test_a_folder_becomes_a_budgeted_model(place: Path, trained: subprocess.Comp
     assert saved.budgets is not None
     assert set(saved.budgets.rules) == {"value", "confidence", "entropy", "margin", "count", "random", "anti_value"}
     assert saved.manifest.provenance["seed"] == 0
+    kept = f"best weights, of step {results['kept_step']}"
+    assert f"- kept: {kept}\n" in (folder / "model" / "README.md").read_text()
+    assert any(f"kept the weights of step {results['kept_step']}" in line for line in results["remarks"])
 
 
 def test_a_run_that_is_there_is_never_overwritten(place: Path, trained: subprocess.CompletedProcess[str]) -> None:

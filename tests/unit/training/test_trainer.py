@@ -100,6 +100,16 @@ def test_resuming_otherwise_is_refused(tmp_path: Path) -> None:
     assert trainer(tmp_path, steps=8).run(resume=True).steps == 8
 
 
+def test_a_checkpoint_older_than_a_setting_had_its_default(tmp_path: Path) -> None:
+    trainer(tmp_path).run()
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del content["config"]["keep"], content["best"]
+    torch.save(content, tmp_path / "checkpoint.pt")
+    assert trainer(tmp_path, steps=8).run(resume=True).steps == 8
+    with pytest.raises(UsageError, match="keep='last'"):
+        trainer(tmp_path, keep="best", held_out=Bars(9)).run(resume=True)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_path: Path) -> None:
     def spoil(batch: Batch) -> Batch:
         return Batch(scenes=batch.scenes, target=torch.full((len(batch.scenes), 3), math.nan), indices=batch.indices)
