@@ -1,14 +1,24 @@
-"""Frozen config dataclasses to and from plain JSON values. Unknown keys are errors; lists become tuples."""
+"""Frozen config dataclasses to and from plain JSON values, checked against the fields' annotations.
+
+Unknown keys and values of another type are errors; lists become tuples. Annotations may hold numbers, bool, str,
+Literal, tuples, mappings, unions, configs and Any, nested as you like; another class is met by its instances.
+"""
 
 from __future__ import annotations
 
+import reprlib
+import types
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from dataclasses import asdict, fields, is_dataclass
+from numbers import Integral, Real
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from foveate.errors import UsageError, suggest
 
 C = TypeVar("C")
+
+UNIONS = (Union, types.UnionType)
+NUMBERS: dict[Any, type] = {int: Integral, float: Real}  # numpy's too
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -17,13 +27,19 @@ def to_plain(config: Any) -> dict[str, Any]:
 
 
 def from_plain(config_class: type[C], values: Mapping[str, Any], *, where: str) -> C:
-    """A config of plain values; ``where`` names the place in messages. Raises UsageError naming an unknown key."""
+    """A config of plain values; ``where`` names the place in messages.
+
+    Raises UsageError naming the setting that is unknown, missing or of another type, its value and what is allowed."""
+    if not isinstance(values, Mapping):
+        raise _misfit(where, values, config_class)
     known = [f.name for f in fields(config_class)]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise UsageError(f"{where} has no setting {key!r}.{suggest(key, known)} Known: {', '.join(known)}")
+            raise UsageError(f"{where} has no setting {key!r}.{suggest(str(key), known)} Known: {', '.join(known)}")
+    hints = get_type_hints(config_class)
+    fitting = {key: _fitting(value, hints[key], f"{where}: {key}") for key, value in values.items()}
     try:
-        return config_class(**{key: tupled(value) for key, value in values.items()})
+        return config_class(**fitting)
     except TypeError as error:  # a required field is missing
         raise UsageError(f"{where}: {error}") from error
 
@@ -35,3 +51,51 @@ def tupled(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: tupled(item) for key, item in value.items()}
     return value
+
+
+def _fitting(value: Any, hint: Any, path: str) -> Any:
+    """The value as a config holds it: lists as tuples, mappings as the config they describe. Else UsageError."""
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in UNIONS:
+        for option in inner:
+            try:
+                return _fitting(value, option, path)
+            except UsageError:
+                continue
+    elif kind is Literal:
+        if any(value == option and isinstance(value, bool) == isinstance(option, bool) for option in inner):
+            return value
+    elif kind is tuple and inner and isinstance(value, list | tuple):
+        hints = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        if len(hints) == len(value):
+            return tuple(_fitting(item, hints[i], f"{path}[{i}]") for i, item in enumerate(value))
+    elif kind is Mapping and inner and isinstance(value, Mapping):
+        return {
+            _fitting(name, inner[0], f"{path}: a name"): _fitting(item, inner[1], f"{path}[{name!r}]")
+            for name, item in value.items()
+        }
+    elif is_dataclass(kind) and isinstance(value, Mapping):
+        return from_plain(kind, value, where=path)  # type: ignore[arg-type]
+    elif kind is Any or not isinstance(kind, type):  # Any, and whatever cannot be asked for its instances
+        return tupled(value)
+    elif isinstance(value, NUMBERS.get(kind, kind)) and (kind is bool or not isinstance(value, bool)):
+        return value
+    raise _misfit(path, value, hint)
+
+
+def _misfit(path: str, value: Any, hint: Any) -> UsageError:
+    return UsageError(f"{path} is {reprlib.repr(value)}; it must be {_words(hint)}")
+
+
+def _words(hint: Any) -> str:
+    """What an annotation allows, for people."""
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in UNIONS:
+        return " or ".join(map(_words, inner))
+    if kind is Literal:
+        return " or ".join(map(repr, inner))
+    if kind is tuple and inner:
+        return f"({', '.join('...' if part is Ellipsis else _words(part) for part in inner)})"
+    if kind is Mapping or is_dataclass(kind):
+        return "a mapping"
+    return "None" if kind is types.NoneType else getattr(kind, "__name__", str(kind))
