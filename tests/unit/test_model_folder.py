@@ -202,7 +202,7 @@ def test_unknown_settings_and_names_inside_the_system_are_refused(folder: Path) 
         ("model", {"name": "adaptivenn_tinny"}, "Did you mean 'adaptivenn_tiny'"),
         ("model", {"config": {**system["model"]["config"], "colour": 1}}, "no setting 'colour'"),
         ("model", {"config": {**system["model"]["config"], "glance_px": 3}}, "glance_px is 3; it must be"),
-        ("model", {"config": {**system["model"]["config"], "embed_dim": -3}}, "no system that can be built"),
+        ("model", {"config": {**system["model"]["config"], "patch_px": 0}}, "no system that can be built"),
         ("critic", {"weights": 1}, "no setting 'weights'"),
     ):
         _edit(folder, system={**system, part: {**system[part], **change}})
