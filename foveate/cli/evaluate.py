@@ -113,6 +113,7 @@ class _Run:
 
         unit = Budget.parse(budget).unit
         spent = {"looks": row.looks, "tiles": row.looks, "macs": row.macs, "px": row.sensed_px}
+        spent["bytes"] = row.read_bytes
         spent["ms"] = 1e3 * row.seconds_per_scene
         amount = spent.get(unit)
         return None if amount is None else Budget(amount, unit)

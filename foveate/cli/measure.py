@@ -26,6 +26,8 @@ class Row:
     seconds_per_scene: float
     truncated_frac: float | None = None
     """Share of scenes that a hard limit ended."""
+    decoded_px: float | None = None
+    read_bytes: float | None = None
 
 
 def row_of(name: str, result: RunResult) -> Row:
@@ -38,6 +40,8 @@ def row_of(name: str, result: RunResult) -> Row:
         sensed_px=result.mean_sensed_px,
         seconds_per_scene=result.seconds_per_scene,
         truncated_frac=result.outcomes["truncated"],
+        decoded_px=result.mean_decoded_px,
+        read_bytes=result.mean_read_bytes,
     )
 
 
@@ -48,6 +52,7 @@ def half_width(share: float, count: int) -> float:
 
 
 def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
+    """Cells of text under a header; decoding and reading get columns where a scene had to be fetched."""
     lines = [["", metric, "looks", "MMACs", "sensed px", "ms / picture"]]
     for row in rows:
         lines.append([
@@ -58,6 +63,13 @@ def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
             "-" if row.sensed_px is None else f"{row.sensed_px:,.0f}",
             f"{1e3 * row.seconds_per_scene:.2f}",
         ])  # fmt: skip
+    if any(row.read_bytes for row in rows):
+        lines[0] += ["decoded px", "kB read"]
+        for line, row in zip(lines[1:], rows, strict=True):
+            line += [
+                "-" if row.decoded_px is None else f"{row.decoded_px:,.0f}",
+                "-" if row.read_bytes is None else f"{row.read_bytes / 1e3:,.1f}",
+            ]
     return lines
 
 

@@ -28,6 +28,10 @@ class RunResult:
     mean_looks: float
     mean_macs: float
     mean_sensed_px: float
+    mean_decoded_px: float
+    """Pixels that had to be decoded; 0 for scenes in memory, as the bytes."""
+    mean_read_bytes: float
+    """Bytes fetched from storage."""
     seconds_per_scene: float
     """Median over batches of the measured episode time, per scene; the first batch is not counted if there are more."""
     num_looks: NDArray[np.int64]  # [N]
@@ -78,6 +82,8 @@ def evaluate(
         mean_looks=float(joined("num_looks").mean()),
         mean_macs=ledger_mean("macs"),
         mean_sensed_px=ledger_mean("sensed_px"),
+        mean_decoded_px=ledger_mean("decoded_px"),
+        mean_read_bytes=ledger_mean("read_bytes"),
         seconds_per_scene=float(np.median(seconds[1:] or seconds)),
         num_looks=joined("num_looks"),
         correct=every[system.task.primary_metric],

@@ -116,6 +116,7 @@ def test_calibrate_and_evaluate_take_the_parts_that_training_left(
     assert result["num_scenes"] == 9
     assert 1 <= result["realised"]["amount"] <= 3
     assert {"random", "centre_corners", "raster", "glance only"} <= {row["name"] for row in result["rows"]}
+    assert all(row["read_bytes"] > 0 and row["decoded_px"] == 64 * 80 for row in result["rows"])
 
 
 @pytest.mark.parametrize(
