@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from rich.console import Console
 
+from foveate.demo.learning import Control, Learned, learn, learn_side_by_side
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import (
     RULES,
@@ -28,8 +28,7 @@ from foveate.policies import POLICIES
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import CANVAS_PX, FOCUS_PX, TOLERANCE_PX, visual_search
 from foveate.stopping.budgets import BudgetTable
-from foveate.system import System, build, fresh_policy
-from foveate.training.trainer import Trainer, TrainResult
+from foveate.system import fresh_policy
 
 CONTROLS = ("random", "centre_corners", "raster")
 BUDGETS = (1.0, 2.0, 3.0)
@@ -47,34 +46,16 @@ class Effort:
     seed: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class Learned:
-    """A trained system and how it got there."""
-
-    system: System
-    result: TrainResult
-
-
-def learn(recipe: Recipe, *, title: str, console: Console | None) -> Learned:
-    """Train a recipe from scratch."""
-    torch.manual_seed(recipe.train.seed)
-    system = build(recipe.system)
-    result = Trainer(
-        system, recipe.source, recipe.train, held_out=recipe.calibration, console=console, title=title
-    ).run()
-    return Learned(system=system, result=result)
-
-
 def train_all(effort: Effort, console: Console | None) -> dict[str, Learned]:
     """Our policy; then, for exactly as many steps, the paper's Gaussian, and a reader that only looked at random."""
     recipe = visual_search(steps=effort.steps, seconds=effort.seconds, seed=effort.seed)
     ours = learn(recipe, title="heatmap policy", console=console)
-    same = recipe.with_train(steps=ours.result.steps, seconds=None, eval_every=ours.result.steps)
-    return {
-        "heatmap": ours,
-        "gaussian": learn(same.with_policy("gaussian", **SMALL_GAUSSIAN), title="Gaussian policy", console=console),
-        "random_trained": learn(same.with_policy("random"), title="random looks", console=console),
+    same = {"steps": ours.result.steps, "seed": effort.seed}
+    controls = {
+        "gaussian": Control(title="Gaussian policy", policy="gaussian", options=SMALL_GAUSSIAN, **same),
+        "random_trained": Control(title="random looks", policy="random", **same),
     }
+    return {"heatmap": ours, **learn_side_by_side(controls, console)}
 
 
 def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:

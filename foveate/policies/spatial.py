@@ -52,9 +52,11 @@ class Spatial(nn.Module):
         self.noise_shape = (config.num_looks_per_step, 3)
         self.temperature = 1.0
         nn.init.zeros_(self.outer.bias)
+        nn.init.zeros_(self.outer.weight[1:])  # no offset but the relevance's, until one is learned
 
     def logits_and_offsets(self, observation: Observation) -> tuple[Tensor, Tensor]:
-        """Masked logits ``[n, m]`` (this is the heatmap) and mean offsets ``[n, m, 2]`` in (-1, 1)."""
+        """Masked logits ``[n, m]`` (this is the heatmap) and mean offsets ``[n, m, 2]``, to be
+        clipped at 1 (``SpatialConfig.offset``)."""
         with torch.autocast(observation.features.device.type, enabled=False):
             return self._logits_and_offsets(observation)
 
@@ -65,7 +67,20 @@ class Spatial(nn.Module):
         logits = out[..., 0] - self.revisit_penalty * seen[..., 0]
         if observation.relevance is not None:
             logits = logits + self.relevance_gain * torch.log(observation.relevance.float().clamp(min=1e-6))
-        return logits.masked_fill(~observation.mask, -math.inf), torch.tanh(out[..., 1:])
+        offsets = torch.tanh(out[..., 1:]) + self._towards_relevance(observation)
+        return logits.masked_fill(~observation.mask, -math.inf), offsets
+
+    def _towards_relevance(self, observation: Observation) -> Tensor | float:
+        """Offsets ``[n, m, 2]`` to the centroid of the relevance of the 3 x 3 cells around each: a thing between cells
+        is looked at in its middle."""
+        if observation.relevance is None or observation.grid is None or not self.config.offset:
+            return 0.0
+        shown = observation.relevance.float().clamp(min=1e-6).masked_fill(~observation.mask, 0.0)
+        relevance = shown.unflatten(1, observation.grid).unsqueeze(1)
+        places = torch.meshgrid(*(torch.arange(m, device=relevance.device) for m in observation.grid), indexing="ij")
+        here = torch.stack(places).float()
+        mean = [nn.functional.avg_pool2d(part, 3, stride=1, padding=1) for part in (relevance * here, relevance)]
+        return ((mean[0] / mean[1].clamp(min=1e-12) - here) / self.config.offset).flatten(2).transpose(1, 2)
 
     @torch.no_grad()
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
