@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foveate.cli.measure import calibration_warning, standard_error
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import UsageError, suggest
 from foveate.stopping import STOP_RULES
@@ -47,12 +48,18 @@ def calibrate(
 
     budgets = calibrated(saved.system, source, num_looks=num_looks, num_scenes=scenes, rules=names)
     folder = store(saved, budgets, source.fingerprint, out)
+    suggested, warning = budgets.full_score_budget(), calibration_warning(budgets)
     if as_json:
-        say_json({"folder": folder, "num_scenes": budgets.num_scenes, "rules": _points(budgets)})
+        say_json({
+            "folder": folder, "num_scenes": budgets.num_scenes, "standard_error": standard_error(budgets),
+            "warning": warning, "suggested_budget": str(suggested), "rules": _points(budgets),
+        })  # fmt: skip
         return
     say(f"{folder}: calibrated on {budgets.num_scenes} scenes; expected score at mean looks")
     say_table(_table(budgets))
-    say(f'next: foveate look PICTURE --model {folder} --budget "{budgets.full_score_budget()}"')
+    if warning is not None:
+        say(warning)
+    say(f'next: foveate look PICTURE --model {folder} --budget "{suggested}"')
 
 
 def parse_rules(text: str | None, *, has_critic: bool) -> tuple[str, ...]:

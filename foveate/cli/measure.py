@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foveate.evaluation.run import RunResult
+    from foveate.stopping.budgets import BudgetTable
     from foveate.system import System
+
+
+Z_95 = 1.96  # half of a normal distribution's 95 % interval, in standard deviations
+FEW_SCENES = 100  # fewer calibrate too roughly to rely on: the standard error of a share may be 5 points and more
+ADVISED_SCENES = 400  # at most 2.5 points
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +53,25 @@ def row_of(name: str, result: RunResult) -> Row:
 
 def half_width(share: float, count: int) -> float:
     """Of Wilson's 95 % interval of a share."""
-    z = 1.96
+    z = Z_95
     return z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
+
+
+def standard_error(budgets: BudgetTable) -> float:
+    """Of the mean score of full length on the calibration scenes, from their number alone; never 0."""
+    full = budgets.extremes("looks")[1]
+    return half_width(budgets.expected_score(full), budgets.num_scenes) / Z_95
+
+
+def calibration_warning(budgets: BudgetTable) -> str | None:
+    """What to know before one relies on budgets that few scenes calibrated; None if they were enough."""
+    if budgets.num_scenes >= FEW_SCENES:
+        return None
+    return (
+        f"beware: only {budgets.num_scenes} scenes calibrated this, and scores have a standard error of "
+        f"{100 * standard_error(budgets):.1f} points: that a mean of {budgets.full_score_budget()} does as well as all may "
+        f"be chance, as may which rule is best. Calibrate on {ADVISED_SCENES} or more (2.5 points at most)"
+    )
 
 
 def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.atomic import write_json
-from foveate.cli.measure import Row, control, half_width, row_of
+from foveate.cli.measure import Row, calibration_warning, control, half_width, row_of
 from foveate.cli.output import note
 from foveate.core import Stopper
 from foveate.evaluation.record import record
@@ -59,7 +59,7 @@ def finish(
         "kept_step": result.kept_step,
         "train_s": result.seconds,
         "suggested_budget": budget,
-        "remarks": remarks(recipe, count, result, static),
+        "remarks": [*remarks(recipe, count, result, static), *filter(None, [calibration_warning(budgets)])],
     }
     save(
         system,

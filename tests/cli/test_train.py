@@ -83,6 +83,7 @@ def test_a_folder_becomes_a_budgeted_model(place: Path, trained: subprocess.Comp
     assert saved.manifest.provenance["seed"] == 0
     kept = f"best weights, of step {results['kept_step']}"
     assert f"- kept: {kept}\n" in (folder / "model" / "README.md").read_text()
+    assert any("only 9 scenes calibrated this" in line for line in results["remarks"])
     assert any(f"kept the weights of step {results['kept_step']}" in line for line in results["remarks"])
 
 
@@ -104,7 +105,10 @@ def test_calibrate_and_evaluate_take_the_parts_that_training_left(
     before = load_system(place / "runs" / "shapes")
     done = run("calibrate", "runs/shapes", "--data", "shapes", "--rules", "count,value", "--json", cwd=place)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["num_scenes"] == 9
+    told = json.loads(done.stdout)
+    assert told["num_scenes"] == 9
+    assert 0.05 < told["standard_error"] < 0.2
+    assert told["warning"].startswith("beware: only 9 scenes")
     after = load_system(place / "runs" / "shapes")
     assert after.budgets is not None
     assert after.budgets.default_rule == "count"
