@@ -69,8 +69,8 @@ def calibration_warning(budgets: BudgetTable) -> str | None:
         return None
     return (
         f"beware: only {budgets.num_scenes} scenes calibrated this, and scores have a standard error of "
-        f"{100 * standard_error(budgets):.1f} points: that a mean of {budgets.full_score_budget()} does as well as all may "
-        f"be chance, as may which rule is best. Calibrate on {ADVISED_SCENES} or more (2.5 points at most)"
+        f"{100 * standard_error(budgets):.1f} points: that a mean of {budgets.full_score_budget()} does as well as "
+        f"all may be chance, as may which rule is best. Calibrate on {ADVISED_SCENES} or more (2.5 points at most)"
     )
 
 
