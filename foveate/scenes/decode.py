@@ -2,12 +2,7 @@
 
 - EXIF rotation is applied (also TIFF's); sizes are those after it. A PNG's EXIF counts if it precedes the pixels.
 - Animated and many-page files give their first frame.
-- Alpha, whether as a band, in a palette or as one transparent colour, is laid on `matte` (white).
-- CMYK and YCCK become RGB by Pillow's arithmetic; colour profiles are not applied.
-- Grey of 16 bits keeps its high byte (`>> 8`) in the 8-bit modes; mode "I;16" keeps all of it, and brings 8-bit
-  pictures to the same range (`* 257`). Grey of 32 bits that fits into 16 counts as 16.
-- Floating-point grey, and 32-bit grey that does not fit, has no known range: its own minimum and maximum are stretched
-  over the whole range.
+- Bands and bits become those of the mode, as :mod:`.modes` says.
 """
 
 from __future__ import annotations
@@ -19,23 +14,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from foveate.errors import SceneError
+from foveate.scenes.modes import WHITE, Matte, Mode, to_mode
 
-Mode = Literal["RGB", "L", "I;16"]
-Matte = tuple[int, int, int]
-
-MODES: dict[str, tuple[int, type[np.unsignedinteger[Any]]]] = {
-    "RGB": (3, np.uint8),
-    "L": (1, np.uint8),
-    "I;16": (1, np.uint16),
-}
-WHITE: Matte = (255, 255, 255)
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # not all of Pillow's: some start other programs
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PX = 1 << 28  # 268 million; 0.8 GB of RGB
@@ -114,7 +100,7 @@ def decode(
             picture.draft("L" if mode != "RGB" and picture.mode == "RGB" else None, wanted)
         picture.load()
         stored = (picture.size[1], picture.size[0])
-        pixels = _to_mode(picture, mode, matte, path)
+        pixels = to_mode(picture, mode, matte, path)
     upright = pixels if header.format == "TIFF" else _upright(pixels, header.orientation)  # Pillow turns TIFF itself
     expected = tuple(-(-side // level) for side in header.size_px)
     if upright.shape[:2] != expected:
@@ -194,42 +180,6 @@ def _no_pixel_limit() -> Iterator[None]:
             _limit_users -= 1
             if _limit_users == 0:
                 Image.MAX_IMAGE_PIXELS = _limit_before
-
-
-def _to_mode(picture: Image.Image, mode: Mode, matte: Matte, path: str) -> NDArray[Any]:
-    """``[H, W, C]`` as wanted, of a picture of any mode."""
-    if picture.mode.startswith(("I", "F")):
-        deep = _deep_grey(np.asarray(picture), path)
-        if mode == "I;16":
-            return deep[..., None]
-        shallow = (deep >> 8).astype(np.uint8)[..., None]
-        return shallow if mode == "L" else np.repeat(shallow, 3, axis=2)
-    if picture.has_transparency_data:
-        coloured = picture.convert("RGBA")
-        ground = Image.new("RGBA", picture.size, (*matte, 255))
-        picture = Image.alpha_composite(ground, coloured)
-    if picture.mode == "LAB":  # the only way that Pillow knows from there
-        picture = picture.convert("RGB")
-    wanted = "RGB" if mode == "RGB" else "L"
-    pixels = np.asarray(picture if picture.mode == wanted else picture.convert(wanted))
-    if mode == "RGB":
-        return pixels
-    return pixels[..., None] if mode == "L" else (pixels.astype(np.uint16) * 257)[..., None]
-
-
-def _deep_grey(values: NDArray[Any], path: str) -> NDArray[np.uint16]:
-    """Grey of more than 8 bits as 16 bits."""
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return values.astype(np.uint16)
-    low, high = values.min(), values.max()
-    if not np.isfinite([low, high]).all():
-        raise SceneError("has NaN or infinite pixels: replace them before use", path=path)
-    if values.dtype.kind == "i" and low >= 0 and high <= 0xFFFF:
-        return values.astype(np.uint16)
-    if low == high:
-        return np.zeros(values.shape, np.uint16)
-    stretched = (values.astype(np.float64) - float(low)) / (float(high) - float(low))
-    return np.asarray(np.rint(stretched * 0xFFFF), np.uint16)
 
 
 def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

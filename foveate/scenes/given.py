@@ -1,6 +1,6 @@
 """What people hand over as a picture (a path, a Pillow picture, an array, a tensor) as a scene for a certain model.
 
-Files and Pillow pictures are converted to the model's bands, as :mod:`.decode` says. Arrays are ``[H, W]`` or
+Files and Pillow pictures are converted to the model's bands, as :mod:`.modes` says. Arrays are ``[H, W]`` or
 ``[H, W, C]``, tensors ``[C, H, W]``; uint8 grey and colour are converted too, other numbers of bands must be the
 model's. Floats are in [0, 1]; integers use the range of their type.
 """
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from foveate.core import Scenes
-from foveate.errors import IncompatibleError, SceneError, UsageError
-from foveate.scenes.decode import MODES, WHITE, Mode, _to_mode, read_header
+from foveate.errors import SceneError, UsageError
+from foveate.scenes.decode import read_header
 from foveate.scenes.memory import ArrayScenes
+from foveate.scenes.modes import WHITE, mode_for, to_mode
 from foveate.scenes.pictures import PictureScenes
 
 Given = Any  # str | PathLike | PIL.Image.Image | numpy array | torch tensor
@@ -51,7 +52,7 @@ def prepare(picture: Given, *, num_bands: int, value_range: tuple[float, float])
     """
     value_range = (float(value_range[0]), float(value_range[1]))
     if is_file(picture):
-        file_mode(num_bands, value_range)
+        mode_for(num_bands, value_range)
         path = fspath(picture)
         size_px = read_header(path).size_px
         return Ready(
@@ -69,7 +70,7 @@ def scenes_of(pictures: Sequence[Ready], *, num_bands: int) -> Scenes:
     value_range = pictures[0].value_range
     contents = [picture.content for picture in pictures]
     if pictures[0].kind == "file":
-        return PictureScenes(contents, mode=file_mode(num_bands, value_range))
+        return PictureScenes(contents, mode=mode_for(num_bands, value_range))
     return ArrayScenes(contents, value_range=value_range)
 
 
@@ -78,23 +79,12 @@ def _beginning(path: str, num_bytes: int = 1 << 14) -> bytes:
         return file.read(num_bytes)
 
 
-def file_mode(num_bands: int, value_range: tuple[float, float]) -> Mode:
-    """How files are decoded for a model; IncompatibleError if none gives its bands and range."""
-    for mode, (bands, kind) in MODES.items():
-        if bands == num_bands and (0.0, float(np.iinfo(kind).max)) == tuple(value_range):
-            return mode  # type: ignore[return-value]
-    raise IncompatibleError(
-        f"this model wants {num_bands} bands in {tuple(value_range)}, which no picture file gives: read the pictures "
-        "yourself and pass arrays"
-    )
-
-
 def _held(picture: Given, num_bands: int, value_range: tuple[float, float]) -> NDArray[Any]:
     """``[H, W, C]`` in the model's bands and range."""
     if isinstance(picture, Image.Image):
-        mode = file_mode(num_bands, value_range)
+        mode = mode_for(num_bands, value_range)
         upright = ImageOps.exif_transpose(picture)
-        return np.asarray(_to_mode(upright, mode, WHITE, getattr(picture, "filename", "") or "the picture"))
+        return np.asarray(to_mode(upright, mode, WHITE, getattr(picture, "filename", "") or "the picture"))
     pixels = _array(picture)
     is_shown = pixels.dtype == np.uint8 and pixels.shape[2] in (1, 3, 4) and num_bands in (1, 3)
     if is_shown and pixels.shape[2] != num_bands:

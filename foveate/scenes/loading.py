@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from foveate.core import Scenes
 from foveate.errors import DataError, SceneError
 from foveate.geometry.viewpoint import from_boxes_px
-from foveate.scenes.decode import Mode
 from foveate.scenes.folders import PictureFolder
 from foveate.scenes.memory import ArrayScenes
+from foveate.scenes.modes import Mode
 from foveate.scenes.pictures import PictureScenes
 
 S = TypeVar("S", bound=Scenes)

@@ -19,18 +19,8 @@ from foveate.core import Glimpses
 from foveate.errors import SceneError, UsageError
 from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
-from foveate.scenes.decode import (
-    MAX_PX,
-    MODES,
-    WHITE,
-    Header,
-    Matte,
-    Mode,
-    decode,
-    level_offset_px,
-    read_bytes,
-    read_header,
-)
+from foveate.scenes.decode import MAX_PX, Header, decode, level_offset_px, read_bytes, read_header
+from foveate.scenes.modes import MODES, WHITE, Matte, Mode
 from foveate.scenes.reading import request, row_numbers
 
 CACHE_BYTES = 1 << 30

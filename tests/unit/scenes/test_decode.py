@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 
 from foveate.errors import SceneError
 from foveate.scenes import SCENES
-from foveate.scenes.decode import SUFFIXES, Mode, decode, read_bytes, read_header
+from foveate.scenes.decode import SUFFIXES, decode, read_bytes, read_header
+from foveate.scenes.modes import Mode
 
 RAMP = np.add.outer(np.arange(20) * 5, np.arange(30) * 4).astype(np.uint8)  # [20, 30], smooth: JPEG keeps it well
 COLOUR = np.stack([RAMP, RAMP[::-1], 255 - RAMP], -1)
