@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from foveate.recipes.picture_folder import by_content
+from foveate.recipes.folder_parts import by_content
 from foveate.recipes.recipe import Recipe
 from foveate.scenes.folders import find_pictures
 from foveate.scenes.splits import content_hashes, splits_of
