@@ -1,4 +1,8 @@
-"""Tasks: what is asked of a scene, how the answer is scored, and how sure it is."""
+"""Tasks: what is asked of a scene, how the answer is scored, and how sure it is.
+
+Facts: ``config`` is the config class; ``learns_from_labels`` says that class numbers ``[n]`` are target enough, with
+``class_names`` in the config, as a folder of labelled pictures gives them (False when absent).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ TASKS.register(
     "classification",
     "foveate.tasks.classification:Classification",
     config="foveate.tasks.classification:ClassificationConfig",
+    learns_from_labels=True,
     summary="one label per scene",
 )
 TASKS.register(
@@ -24,5 +29,6 @@ TASKS.register(
     "spotting",
     "foveate.tasks.spotting:Spotting",
     config="foveate.tasks.classification:ClassificationConfig",
+    learns_from_labels=True,
     summary="which of several things is there, if any; training scenes also say where",
 )

@@ -2,7 +2,8 @@
 
 Prediction: class logits ``[n, K]``, class 0 meaning none. While training, a family may also offer places, logits
 ``[n, 1, R, S]`` over a grid: the same loss teaches them where the thing is. Answers never contain a place.
-Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0.
+Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0. Labels
+``[n]`` alone are a target too: where nobody says places, none are taught.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 from foveate.tasks.classification import Classification, ClassificationConfig
 from foveate.tasks.places import place_loss
 
-Target = Mapping[str, Tensor]
+Target = Mapping[str, Tensor] | Tensor
 
 
 class Spotting:
@@ -35,7 +36,9 @@ class Spotting:
     def loss(self, prediction: Tensor, target: Target) -> Tensor:
         """Cross-entropy ``[n]`` of the classes, or of the places in scenes that hold a thing."""
         if prediction.ndim == 2:
-            return self._classes.loss(prediction, target["label"])
+            return self._classes.loss(prediction, _label(target))
+        if not isinstance(target, Mapping):
+            return prediction.new_zeros(len(prediction))
         return torch.where(target["label"] > 0, place_loss(prediction, target["place"]), 0.0)
 
     def score(self, prediction: Tensor, target: Target) -> Tensor:
@@ -45,7 +48,11 @@ class Spotting:
         return self._classes.certainty(prediction)
 
     def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
-        return self._classes.metrics(prediction, target["label"])
+        return self._classes.metrics(prediction, _label(target))
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         return self._classes.answers(prediction)
+
+
+def _label(target: Target) -> Tensor:
+    return target["label"] if isinstance(target, Mapping) else target
