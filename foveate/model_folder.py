@@ -73,6 +73,11 @@ class SavedSystem:
     budgets: BudgetTable | None = field(default=None)
     """None: not calibrated; `foveate calibrate` does it."""
 
+    @property
+    def num_looks(self) -> int:
+        """Looks of full length: as trained, or as many as the family allows."""
+        return int(self.manifest.provenance.get("looks") or self.system.model.max_looks or 4)
+
 
 def save(
     system: System,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from torch import nn
@@ -17,6 +17,7 @@ from torch import nn
 from foveate.config import from_plain, to_plain
 from foveate.core import ObservationShape
 from foveate.critics import CRITICS
+from foveate.errors import IncompatibleError
 from foveate.models import MODELS
 from foveate.policies import POLICIES
 from foveate.registry import Registry
@@ -73,9 +74,14 @@ class System:
         return self
 
     def train(self, mode: bool = True) -> System:
-        """Switches the parts in place (dropout, stochastic depth) and returns the system."""
+        """Switches the parts in place (dropout, stochastic depth) and returns the system. What is frozen stays in
+        evaluation mode: running statistics would drift without a single gradient."""
         for module in self.modules().values():
             module.train(mode)
+            for part in module.modules():
+                weights = list(part.parameters())
+                if weights and not any(weight.requires_grad for weight in weights):
+                    part.train(False)
         return self
 
 
@@ -87,6 +93,30 @@ def build(spec: SystemSpec) -> System:
     critic, critic_spec = _part(CRITICS, spec.critic, model.observation_shape) if spec.critic else (None, None)
     full = SystemSpec(model=model_spec, policy=policy_spec, task=task_spec, critic=critic_spec)
     return System(spec=full, model=model, policy=policy, task=task, critic=critic)
+
+
+def with_outputs(system: System, num_outputs: int) -> SystemSpec:
+    """The spec of the same system with another number of answers: what its policy and critic were told of the model is
+    left for the new model to tell. The task stays as it is.
+
+    Raises IncompatibleError for a family whose config has no ``num_outputs``."""
+    spec, told = system.spec, vars(system.model.observation_shape)
+    if "num_outputs" not in spec.model.config:
+        raise IncompatibleError(
+            f"the model {spec.model.name!r} has no setting num_outputs, so its answers cannot be exchanged; settings: "
+            f"{', '.join(spec.model.config)}: start from a model of another family"
+        )
+
+    def untold(part: PartSpec) -> PartSpec:
+        own = {key: value for key, value in part.config.items() if key not in told or value != told[key]}
+        return replace(part, config=own)
+
+    return replace(
+        spec,
+        model=replace(spec.model, config={**spec.model.config, "num_outputs": num_outputs}),
+        policy=untold(spec.policy),
+        critic=untold(spec.critic) if spec.critic else None,
+    )
 
 
 def fresh_policy(name: str, shape: ObservationShape) -> Any:

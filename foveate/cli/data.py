@@ -17,9 +17,11 @@ ENDLESS = 1_000_000  # steps of a run that is bounded by time
 def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = None, **settings: Any) -> Recipe:
     """The run that ``data`` names. ``settings`` that the recipe does not take, or that are None, are left out.
 
-    A folder wins over a recipe of the same name. Raises UsageError for a name that is neither.
+    A folder wins over a recipe of the same name; with a model to ``start`` from, it is fine-tuned on. Raises UsageError
+    for a name that is neither, and for a start that the recipe cannot have, or lacks.
     """
-    name, _, place = ("picture_folder", ":", data) if Path(data).exists() else data.partition(":")
+    on_folder = "picture_folder" if settings.get("start") is None else "finetune"
+    name, _, place = (on_folder, ":", data) if Path(data).exists() else data.partition(":")
     if name not in RECIPES:
         raise UsageError(
             f"{data!r} is neither a folder of pictures nor a recipe.{suggest(name, RECIPES)} "
@@ -27,6 +29,11 @@ def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = No
         )
     if bool(place) != bool(RECIPES.facts(name).get("needs_folder")):
         remedy = "has its own scenes: give its name alone" if place else f"needs a folder: write {name}:FOLDER"
+        raise UsageError(f"the recipe {name!r} {remedy}")
+    if (settings.get("start") is not None) != bool(RECIPES.facts(name).get("needs_start")):
+        remedy = f"trains a model further: say which, as in foveate train {data} --from MODEL"
+        if settings.get("start") is not None:
+            remedy = "starts from scratch: leave out --from, or give --from with a folder of pictures"
         raise UsageError(f"the recipe {name!r} {remedy}")
     function = RECIPES.get(name)
     bounds: dict[str, Any] = {} if steps is None else {"steps": steps}

@@ -25,6 +25,10 @@ def train(
     data: Annotated[str, typer.Argument(metavar="FOLDER|RECIPE", help="Folder of pictures, label file, or recipe.")],
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time; 10 for a folder.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps, instead of a time.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Model or run folder to fine-tune, instead of from scratch.")
+    ] = None,
+    freeze: Annotated[str | None, typer.Option(help="With --from, what stays as it is: backbone or agent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write; runs/NAME when left out.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
@@ -37,21 +41,28 @@ def train(
 ) -> None:
     """Train a model that looks, calibrate its budgets on held-out pictures, and measure it beside its controls.
 
+    --from MODEL trains a model that is there further, with a new answer where the folder's classes are others.
     The folder holds a sub-folder per class, the same under train/val/test, or a labels.csv with path and label. Ctrl-C
     saves; --resume goes on exactly from there. On several devices: torchrun --nproc-per-node 2 -m foveate train ...
     """
     import torch
 
+    from foveate.atomic import make_folder, write_json
     from foveate.training.parallel import rank_here, world_size_here
 
+    if freeze is not None and start is None:
+        raise UsageError(f"--freeze is {freeze!r}, but nothing is trained yet that could be kept: give --from too")
     is_main = rank_here() == 0
     settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
-    settings |= {"flip": flip, "amp": amp}
+    settings |= {"flip": flip, "amp": amp, "freeze": freeze, **_identity(start)}
     folder = out or default_folder(data)
     if is_main:
-        open_run(folder, settings, resume=resume)
+        check_run(folder, settings, resume=resume)
     recipe = recipe_for(settings, processes=world_size_here())
     if is_main:
+        if not resume:
+            make_folder(folder)
+            write_json(folder / RUN_FILE, settings)
         for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
             note(line)
     torch.manual_seed(seed)
@@ -75,10 +86,10 @@ def default_folder(data: str) -> Path:
     return Path("runs") / (place.parent.name if place.is_file() else place.name)
 
 
-def open_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
-    """Make the run folder, or check that it holds the run that is to be resumed."""
-    from foveate.atomic import make_folder, write_json
+def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """The run folder is still to be made, or holds the run that is to be resumed.
 
+    It is made once the settings have proved to be good: else the same line, corrected, would be refused."""
     file = folder / RUN_FILE
     if resume:
         if not file.is_file():
@@ -98,15 +109,21 @@ def open_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
-    make_folder(folder)
-    write_json(file, settings)
+
+
+def _identity(start: Path | None) -> dict[str, str | None]:
+    """The model that a run starts from, and its weights: other weights would make it another run."""
+    from foveate.model_folder import WEIGHTS, read_manifest
+
+    digest = None if start is None else read_manifest(start).files.get(WEIGHTS["model"])
+    return {"start": None if start is None else str(start), "start_sha256": digest}
 
 
 def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
     """The recipe that the command line describes."""
     from foveate.cli.data import recipe_of
 
-    names = ("minutes", "steps", "seed", "looks", "flip")
+    names = ("minutes", "steps", "seed", "looks", "flip", "start", "freeze")
     recipe = recipe_of(settings["data"], processes=processes, **{name: settings[name] for name in names})
     if settings["policy"]:
         recipe = recipe.with_policy(settings["policy"])
@@ -139,10 +156,9 @@ def pick_device(name: str) -> str:
 
 
 def _train(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> tuple[Any, TrainResult]:
-    from foveate.system import build
     from foveate.training.trainer import Trainer
 
-    system = build(recipe.system)
+    system = recipe.build()
     console = progress_console() if is_main else None
     trainer = Trainer(
         system, recipe.source, recipe.train, held_out=recipe.calibration, folder=folder, device=device, console=console

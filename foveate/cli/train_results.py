@@ -137,6 +137,7 @@ def provenance(recipe: Recipe, result: TrainResult) -> dict[str, Any]:
     return {
         "command": shlex.join(["foveate", *sys.argv[1:]]),
         "recipe": recipe.name,
+        **recipe.provenance,
         "seed": recipe.train.seed,
         "data": recipe.source.fingerprint,
         "calibration_data": recipe.calibration.fingerprint,

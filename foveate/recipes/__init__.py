@@ -1,4 +1,8 @@
-"""Recipes: each published run is one function that returns its full, diffable configuration."""
+"""Recipes: each published run is one function that returns its full, diffable configuration.
+
+Facts, False when absent: ``needs_folder``, the function takes a folder of pictures; ``needs_start``, it takes as
+``start`` the model folder to begin with.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,13 @@ RECIPES.register(
     "foveate.recipes.picture_folder:picture_folder",
     needs_folder=True,
     summary="a folder of labelled pictures, sizes chosen from them: what `foveate train FOLDER` runs",
+)
+RECIPES.register(
+    "finetune",
+    "foveate.recipes.finetune:finetune",
+    needs_folder=True,
+    needs_start=True,
+    summary="a trained model on a folder of labelled pictures: what `foveate train FOLDER --from MODEL` runs",
 )
 RECIPES.register(
     "imagenet_deit_small",
