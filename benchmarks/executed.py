@@ -30,14 +30,15 @@ DEMO = "visual_search"
 def benchmarks(effort: Effort) -> list[Benchmark]:
     exits = [
         Cell(
-            benchmark="exit", variant=f"{model}-{batch}", priority=0, minutes=5.0 if model == effort.model else 0.3,
+            benchmark="exit", variant=f"{model}-{batch}", priority=0, alone=True,
+            minutes=5.0 if model == effort.model else 0.3,
             config={"model": model, "batch": batch, "repeats": effort.repeats, "timed_scenes": effort.timed_scenes},
         )
         for model in (effort.model, DEMO)
         for batch in effort.exit_batches
     ]  # fmt: skip
     config = {"model": effort.model, "batch": effort.forward_batch, "repeats": effort.repeats}
-    loop = Cell(benchmark="loop", variant=effort.model, priority=0, minutes=3.0, config=config)
+    loop = Cell(benchmark="loop", variant=effort.model, priority=0, alone=True, minutes=3.0, config=config)
     return [
         Benchmark(name="exit", title="Executed early exit", cells=exits, run=_run_exit, tables=_exit_tables),
         Benchmark(name="loop", title="What the loop costs", cells=[loop], run=_run_loop, tables=_loop_tables),

@@ -1,4 +1,4 @@
-"""Cells, their cache, and the loop that runs what is not cached yet.
+"""Cells, and the cache of what they measured.
 
 A cell is (benchmark, variant, seed) with a frozen config. Its result lies in `.bench-cache/<hash>.json`, where the hash
 is of the config and of the versions that the result depends on; it is written atomically when the cell is finished, so
@@ -14,7 +14,6 @@ import platform
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,7 @@ import foveate
 from benchmarks.tables import Table
 from foveate.atomic import make_folder, write_json
 from foveate.core import CONTRACT_VERSION
-from foveate.errors import FoveateError, OutputError
+from foveate.errors import FoveateError
 
 ROOT = Path(__file__).parents[1]
 MAX_DIGITS = 6  # of floats in results
@@ -56,6 +55,8 @@ class Cell:
     """Trainings (``benchmarks.training.Training``) that it needs; they are cached too, and shared."""
     priority: int = 5
     """Lower comes first."""
+    alone: bool = False
+    """A timing: nothing runs beside it."""
 
     @property
     def name(self) -> str:
@@ -68,6 +69,8 @@ class Context:
 
     cache: Path
     threads: int
+    jobs: int = 1
+    """Cells at a time, each in its own process."""
     official: Path | None = None
     """A checkout of the paper's repository."""
     log: Callable[[str], None] = print
@@ -163,69 +166,7 @@ def adopt(results_json: Path, cells: Iterable[Cell], context: Context) -> list[s
     return [cell.name for cell in fitting]
 
 
-# -- running -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of the cells of one run."""
-
-    done: list[str] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)  # name: why
-    failed: dict[str, str] = field(default_factory=dict)
-
-
-def run_cells(
-    benchmarks: Sequence[Benchmark],
-    context: Context,
-    *,
-    minutes: float | None,
-    after_each: Callable[[], None] = lambda: None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
-    """Run what is not cached, the most wanted first; with ``minutes``, only what should still fit."""
-    start_s, outcome = clock(), Outcome()
-    for cell, benchmark in in_order(benchmarks):
-        if cached(cell, context) is not None:
-            continue
-        expected = expected_minutes(cell, context)
-        left = float("inf") if minutes is None else minutes - (clock() - start_s) / 60
-        if expected > left:
-            outcome.skipped[cell.name] = f"about {expected:.1f} min, {max(left, 0.0):.1f} min left"
-            context.log(f"skip  {cell.name}: {outcome.skipped[cell.name]}")
-            continue
-        context.log(f"run   {cell.name} (about {expected:.1f} min)")
-        _attempt(cell, benchmark, context, outcome)
-        after_each()
-    return outcome
-
-
-def in_order(benchmarks: Sequence[Benchmark]) -> list[tuple[Cell, Benchmark]]:
-    """By priority; within one, the first seed of everything before the second of anything."""
-    pairs = [(cell, benchmark) for benchmark in benchmarks for cell in benchmark.cells]
-    return sorted(pairs, key=lambda pair: (pair[0].priority, pair[0].seed))
-
-
-def expected_minutes(cell: Cell, context: Context) -> float:
-    return cell.minutes + sum(training.expected_minutes(context) for training in cell.uses)
-
-
-def _attempt(cell: Cell, benchmark: Benchmark, context: Context, outcome: Outcome) -> None:
-    start_s = time.perf_counter()
-    try:
-        values = benchmark.run(cell, context)
-        keep(cell, values, context, seconds=time.perf_counter() - start_s)
-    except OutputError:
-        raise
-    except NotHereError as error:
-        outcome.skipped[cell.name] = str(error)
-        context.log(f"skip  {cell.name}: {error}")
-    except Exception as error:
-        outcome.failed[cell.name] = f"{type(error).__name__}: {error}"
-        context.log(f"FAIL  {cell.name}: {outcome.failed[cell.name]}\n{traceback.format_exc()}")
-    else:
-        outcome.done.append(cell.name)
-        context.log(f"done  {cell.name} in {time.perf_counter() - start_s:.0f} s")
+# -- records ----------------------------------------------------------------------------------------------------------
 
 
 def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> None:
@@ -242,6 +183,7 @@ def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> Non
         "revision": revision(),
         "versions": versions(context.threads),
         "device": device_name(),
+        "jobs": 1 if cell.alone else context.jobs,
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "command": " ".join(["python -m benchmarks.run", *sys.argv[1:]]),
     }

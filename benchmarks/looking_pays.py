@@ -18,7 +18,7 @@ from benchmarks.search import ours
 from benchmarks.stopping import BATCH, shipped_hash, shipped_seconds, sign_training, system_of
 from benchmarks.tables import Check, Table, numbers, percent
 from benchmarks.timing import ratio, shown, take_turns
-from benchmarks.training import Apart, Training, shipped
+from benchmarks.training import Training, shipped
 from foveate.episode import Player
 from foveate.evaluation.record import record
 from foveate.models.static_net import StaticNet, StaticNetConfig
@@ -97,7 +97,7 @@ def _seconds_cells(effort: Effort) -> list[Cell]:
         }  # fmt: skip
         cells.append(
             Cell(benchmark="pays", variant=f"seconds-{task}", config=config, minutes=4.0,
-                 priority=8, uses=(training,) if training else ())
+                 priority=8, alone=True, uses=(training,) if training else ())
         )  # fmt: skip
     return cells
 
@@ -118,7 +118,7 @@ def _run_static(cell: Cell) -> Values:
     recipe = _recipe(task, cell.seed)
     system = build(recipe.system)
     result = train_static(
-        recipe.source, Apart(recipe.test), system.task, num_outputs=system.task.num_outputs,
+        recipe.source, recipe.test, system.task, num_outputs=system.task.num_outputs,
         input_px=(config["input_px"][0], config["input_px"][1]), width=config["width"], places=PLACES[task],
         seconds=config["seconds"], steps=config["steps"], batch_size=config["batch"], seed=cell.seed,
         test_scenes=config["scenes"],
@@ -137,7 +137,7 @@ def _run_seconds(cell: Cell, context: Context) -> Values:
     traces = record(system, recipe.calibration, num_scenes=config["calibration_scenes"], num_looks=looks,
                     batch_size=BATCH[task], with_ms=False)  # fmt: skip
     stop = BudgetTable.build(traces, rules=["value"], units=["looks"]).stopper(config["mean_looks"])
-    scenes = Apart(recipe.test).batch(np.arange(config["scenes"]), 0).scenes
+    scenes = recipe.test.batch(np.arange(config["scenes"]), 0).scenes
     parts = {"model": system.model, "policy": system.policy, "critic": system.critic}
 
     def play(**options: Any) -> Callable[[], Any]:

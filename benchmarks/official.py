@@ -38,7 +38,7 @@ NUM_CLASSES = 1000
 def benchmarks(effort: Effort) -> list[Benchmark]:
     case = "deit_small" if effort.model == "adaptivenn_deit_small" else "shallow"
     config = {"case": case, "batch": effort.forward_batch, "repeats": effort.repeats, "budget_macs": BUDGET_MACS}
-    cell = Cell(benchmark="official", variant=case, priority=0, minutes=4.0, config=config)
+    cell = Cell(benchmark="official", variant=case, priority=0, alone=True, minutes=4.0, config=config)
     return [Benchmark(name="official", title="Beside the paper's code", cells=[cell], run=_run, tables=_tables)]
 
 

@@ -117,10 +117,10 @@ def _run(cell: Cell, context: Context) -> Values:
     (training,) = cell.uses
     trained, count = learned(training, context), cell.config["test_scenes"]
     looks = trained.recipe.train.num_looks
-    by_looks = accuracy_by_looks(trained.system, trained.test, num_scenes=count, max_looks=looks)
+    by_looks = accuracy_by_looks(trained.system, trained.recipe.test, num_scenes=count, max_looks=looks)
     random = POLICIES.get("random")(resolve(POLICIES.facts("random")["config"])())
     random_looks = accuracy_by_looks(
-        trained.system, trained.test, num_scenes=count, max_looks=looks, policy=random, explore=True
+        trained.system, trained.recipe.test, num_scenes=count, max_looks=looks, policy=random, explore=True
     )
     return {
         "accuracy": by_looks[-1],
@@ -140,7 +140,7 @@ def _glance_only(trained: Learned, count: int) -> float:
     """Accuracy of what the auxiliary head says of the glance, without any look."""
     system, found = trained.system.train(False), []
     whole = torch.tensor([[[0.0, 0.0, 1.0, 1.0]]])
-    for batch in batches(trained.test, count, 128):
+    for batch in batches(trained.recipe.test, count, 128):
         glance = batch.scenes.read(whole.expand(len(batch.scenes), 1, 4).numpy(), system.model.glimpse_size_px(0))
         state = system.model.open(glance.pixels, batch.scenes.sizes_px)
         metrics = system.task.metrics(system.model.auxiliary_prediction(state), batch.target)

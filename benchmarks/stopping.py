@@ -11,7 +11,7 @@ from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.search import ours
 from benchmarks.tables import Check, Table, at_least, differences, numbers, percent, points, spread
-from benchmarks.training import Apart, Remembered, Training, learned, needed, shipped
+from benchmarks.training import Remembered, Training, fresh_scenes, learned, needed, shipped
 from foveate.core import Stopper
 from foveate.demo.section import RULES
 from foveate.evaluation.record import record
@@ -79,7 +79,7 @@ def _run(cell: Cell, context: Context) -> Values:
     stops: dict[str, Stopper | None] = {name: table.stopper(MEAN_LOOKS, rule=name) for name in RULES}
     stops |= {"all looks": None, "full score": table.stopper(full_score, rule="value")}
     # One shipped model has one seed; the spread is then that of three sets of test scenes.
-    test = Apart(recipe.test, epoch=1 + (0 if cell.uses else cell.seed))
+    test = recipe.test if cell.uses else fresh_scenes(recipe.test, cell.seed)
     rows = executed(system, test, stops, num_scenes=cell.config["scenes"], max_looks=looks, variant=cell.variant)
     return {"rows": rows, "max_looks": looks, "train_s": _train_seconds(cell, context)}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from foveate.model_folder import SHIPPED, SavedSystem, load_system, save
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
 from foveate.system import PartSpec, System, build
+from foveate.training.sources import ComposedSource
 from foveate.training.trainer import Trainer
 
 ENDLESS = 1_000_000  # steps of a training that is bounded by time
-TEST_EPOCH = 1  # of test scenes; calibration has epoch 0, and the two must not share a scene
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,13 +80,22 @@ class Learned:
         """(seconds, primary metric) on the trainer's small held-out probe."""
         return [(row["time/elapsed_s"], row["eval/metric"]) for row in self.metrics if "eval/metric" in row]
 
-    @cached_property
-    def test(self) -> Any:
-        return Apart(self.recipe.test)
-
 
 def learned(training: Training, context: Context) -> Learned:
     """The training's result, from the cache or made now. KeyboardInterrupt after Ctrl-C, with a checkpoint kept."""
+    with _nobody_else(training.folder(context)):
+        return _learned(training, context)
+
+
+@contextmanager
+def _nobody_else(folder: Path) -> Iterator[None]:
+    """Cells that run at the same time may need the same training: one makes it, the other waits."""
+    with (make_folder(folder) / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _learned(training: Training, context: Context) -> Learned:
     folder, recipe = training.folder(context), training.made()
     done = folder / "done.json"
     if done.exists():
@@ -125,21 +135,9 @@ def needed(name: str) -> SavedSystem:
     return saved
 
 
-class Apart:
-    """A source's scenes of another epoch seed than the one that evaluation asks for: fresh scenes, kept apart."""
-
-    def __init__(self, source: Any, *, epoch: int = TEST_EPOCH) -> None:
-        self.source, self.epoch = source, epoch
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @property
-    def fingerprint(self) -> str:
-        return f"{self.source.fingerprint}/{self.epoch}"
-
-    def batch(self, indices: np.ndarray[Any, Any], epoch_seed: int) -> Any:
-        return self.source.batch(indices, epoch_seed + self.epoch)
+def fresh_scenes(source: Any, number: int) -> ComposedSource:
+    """Test scenes that share none with those of another number; the recipe's own are number 0."""
+    return ComposedSource(source.composed, source.target_of, stream=source.stream + number)
 
 
 class Remembered:

@@ -61,7 +61,7 @@ class CutoutSet:
         unwanted = {found for name in classes for found in self._classes_called(name)}
         return self.only([name for i, name in enumerate(self.class_names) if i not in unwanted])
 
-    def varied(self, copies: int, *, turn_deg: float = 14, resize: float = 0.14, shear: float = 0.18) -> CutoutSet:
+    def varied(self, copies: int, *, turn_deg: float = 22, resize: float = 0.22, shear: float = 0.28) -> CutoutSet:
         """This set and ``copies`` slightly turned, resized and sheared versions of every picture, by up to the given
         amounts; the same ones every time."""
         random = np.random.default_rng(0)

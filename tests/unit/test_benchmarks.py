@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +25,9 @@ from benchmarks.harness import (
     gather,
     only,
     rounded,
-    run_cells,
 )
 from benchmarks.plots import Line, line_plot
+from benchmarks.running import run_cells
 from benchmarks.tables import Table, at_least, markdown, percent, points, spread
 
 
@@ -137,6 +138,25 @@ def test_the_first_seed_of_everything_comes_before_the_second_of_anything(contex
     cells = [_cell(variant, seed) for variant in "ab" for seed in (0, 1)]
     done = run_cells([_toy(cells, lambda cell: {"x": 1.0})], context, minutes=None).done
     assert done == ["toy/a/0", "toy/b/0", "toy/a/1", "toy/b/1"]
+
+
+def _pid_of(cell: Cell, context: Context) -> dict[str, int]:
+    return {"pid": os.getpid()}
+
+
+def _no_tables(results: Results) -> list[Table]:
+    return []
+
+
+def test_several_cells_run_in_processes_of_their_own_and_timings_in_this_one(context: Context) -> None:
+    cells = [_cell("a"), _cell("b"), _cell("timing", alone=True)]
+    toy = Benchmark(name="toy", title="Toys", cells=cells, run=_pid_of, tables=_no_tables)
+    together = Context(cache=context.cache, threads=1, jobs=2)
+    outcome = run_cells([toy], together, minutes=None)
+    assert sorted(outcome.done) == ["toy/a/0", "toy/b/0", "toy/timing/0"]
+    pids = {cell.variant: cached(cell, together)["values"]["pid"] for cell in cells}
+    assert pids["timing"] == os.getpid()
+    assert os.getpid() not in (pids["a"], pids["b"])
 
 
 def test_a_failing_cell_does_not_stop_the_others(context: Context) -> None:
