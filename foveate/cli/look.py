@@ -93,12 +93,14 @@ def _batch_size(looker: Looker, asked: int | None, budget: str | None) -> int:
 
 def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:
     """Files as they are, pictures inside folders (sorted, hidden ones not), and what patterns match, each once."""
+    from foveate.scenes.files import file_suffixes
+
     found: dict[str, None] = {}
     for text in given:
         if Path(text).is_dir():
             inside = _inside(Path(text), leave_out)
             if not inside:
-                raise DataError(f"{text}: holds no pictures ({', '.join(_suffixes())}): check the folder")
+                raise DataError(f"{text}: holds no pictures ({', '.join(file_suffixes())}): check the folder")
         elif not Path(text).exists() and has_magic(text):
             inside = sorted(glob(text, recursive=True))  # noqa: PTH207 (absolute patterns too)
             if not inside:
@@ -110,20 +112,16 @@ def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:
 
 
 def _inside(folder: Path, leave_out: Path) -> list[str]:
-    results = leave_out.resolve()
+    from foveate.scenes.files import file_suffixes
+
+    results, suffixes = leave_out.resolve(), file_suffixes()
     return [
         str(path)
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _suffixes()
+        if path.name.lower().endswith(suffixes)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and results not in path.resolve().parents
     ]
-
-
-def _suffixes() -> tuple[str, ...]:
-    from foveate.scenes.decode import SUFFIXES
-
-    return SUFFIXES
 
 
 def _file_names(paths: list[str]) -> list[str]:

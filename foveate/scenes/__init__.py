@@ -1,7 +1,7 @@
 """Scene types: what can be looked at. Each reads only what is looked at, and counts it.
 
-Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the file names it answers to.
-"""
+Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the ends of file names it answers to (the
+longest that fits decides), ``any_name`` whether it takes files of names that nobody answers to.
 
 from __future__ import annotations
 
@@ -15,4 +15,5 @@ SCENES.register(
     "foveate.scenes.pictures:PictureScenes",
     source="file",
     suffixes=(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    any_name=True,
 )

@@ -1,6 +1,7 @@
 """What people hand over as a picture (a path, a Pillow picture, an array, a tensor) as a scene for a certain model.
 
-Files and Pillow pictures are converted to the model's bands, as :mod:`.modes` says. Arrays are ``[H, W]`` or
+Files are read by the scene type that is registered for their name. Pillow pictures, and files that Pillow reads, are
+converted to the model's bands, as :mod:`.modes` says. Arrays are ``[H, W]`` or
 ``[H, W, C]``, tensors ``[C, H, W]``; uint8 grey and colour are converted too, other numbers of bands must be the
 model's. Floats are in [0, 1]; integers use the range of their type.
 """
@@ -19,10 +20,9 @@ from PIL import Image, ImageOps
 
 from foveate.core import Scenes
 from foveate.errors import SceneError, UsageError
-from foveate.scenes.decode import read_header
+from foveate.scenes.files import open_files, reader_of
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.modes import WHITE, mode_for, to_mode
-from foveate.scenes.pictures import PictureScenes
 
 Given = Any  # str | PathLike | PIL.Image.Image | numpy array | torch tensor
 
@@ -37,7 +37,8 @@ class Ready:
     """A picture that a model can look at; pictures of one kind may share a batch."""
 
     kind: str
-    """"file", or the type of the pixels."""
+    """The scene type of a file, or the type of the pixels."""
+    is_file: bool
     content: Any  # the file's path, or pixels [C, H, W] in the model's range
     size_px: tuple[int, int]  # (height, width)
     value_range: tuple[float, float]
@@ -52,30 +53,31 @@ def prepare(picture: Given, *, num_bands: int, value_range: tuple[float, float])
     """
     value_range = (float(value_range[0]), float(value_range[1]))
     if is_file(picture):
-        mode_for(num_bands, value_range)
-        path = fspath(picture)
-        size_px = read_header(path).size_px
+        path, reader = fspath(picture), reader_of(picture)
+        (size_px,) = open_files(reader, [path], num_bands=num_bands, value_range=value_range).sizes_px.tolist()
         return Ready(
-            kind="file", content=path, size_px=size_px, value_range=value_range, number=crc32(_beginning(path))
-        )
+            kind=reader, is_file=True, content=path, size_px=(size_px[0], size_px[1]), value_range=value_range,
+            number=crc32(_beginning(path)),
+        )  # fmt: skip
     pixels = np.ascontiguousarray(_held(picture, num_bands, value_range).transpose(2, 0, 1))
     size_px = (pixels.shape[1], pixels.shape[2])
     return Ready(
-        kind=str(pixels.dtype), content=pixels, size_px=size_px, value_range=value_range, number=crc32(pixels.data)
-    )
+        kind=str(pixels.dtype), is_file=False, content=pixels, size_px=size_px, value_range=value_range,
+        number=crc32(pixels.data),
+    )  # fmt: skip
 
 
 def scenes_of(pictures: Sequence[Ready], *, num_bands: int) -> Scenes:
     """A scene batch of pictures that are all of one kind."""
     value_range = pictures[0].value_range
     contents = [picture.content for picture in pictures]
-    if pictures[0].kind == "file":
-        return PictureScenes(contents, mode=mode_for(num_bands, value_range))
+    if pictures[0].is_file:
+        return open_files(pictures[0].kind, contents, num_bands=num_bands, value_range=value_range)
     return ArrayScenes(contents, value_range=value_range)
 
 
 def _beginning(path: str, num_bytes: int = 1 << 14) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 (its header was read before: it is a regular file)
+    with open(path, "rb") as file:  # noqa: PTH123 (it was opened as a scene before: it is a regular file)
         return file.read(num_bytes)
 
 

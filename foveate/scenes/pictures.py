@@ -20,7 +20,7 @@ from foveate.errors import SceneError, UsageError
 from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
 from foveate.scenes.decode import MAX_PX, Header, decode, level_offset_px, read_bytes, read_header
-from foveate.scenes.modes import MODES, WHITE, Matte, Mode
+from foveate.scenes.modes import MODES, WHITE, Matte, Mode, mode_for
 from foveate.scenes.reading import request, row_numbers
 
 CACHE_BYTES = 1 << 30
@@ -69,6 +69,11 @@ class PictureScenes:
         self._file_of = np.arange(len(self.paths))  # a scene's number outside, kept by select
         self._can_scale = np.array([header.can_scale for header in self._headers])
         self._kept = _Kept(cache_bytes)
+
+    @classmethod
+    def for_model(cls, paths: Sequence[str], *, num_bands: int, value_range: tuple[float, float]) -> Self:
+        """Files decoded to what a model wants; raises IncompatibleError if no mode gives that."""
+        return cls(paths, mode=mode_for(num_bands, value_range))
 
     def __len__(self) -> int:
         return len(self._file_of)
