@@ -5,7 +5,6 @@ import torch
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import visual_search
-from foveate.system import build
 from foveate.training.trainer import Trainer
 
 
@@ -17,7 +16,7 @@ RECIPES.register("search_gaussian", search_gaussian, summary="search with the pa
 
 recipe = RECIPES.get("search_gaussian")(steps=2)
 torch.manual_seed(recipe.train.seed)
-system = build(recipe.system)
+system = recipe.build()
 result = Trainer(system, recipe.source, recipe.train).run()  # folder=... would keep checkpoints and metrics.jsonl
 assert result.finished
 assert result.steps == 2

@@ -12,7 +12,6 @@ from foveate.evaluation.record import record
 from foveate.model_folder import save
 from foveate.recipes.picture_folder import picture_folder
 from foveate.stopping.budgets import BudgetTable
-from foveate.system import build
 from foveate.training.trainer import Trainer
 
 
@@ -34,7 +33,7 @@ with tempfile.TemporaryDirectory() as place:
 
     recipe = picture_folder(pictures, steps=3, looks=3)  # minutes=10 for a real model
     torch.manual_seed(recipe.train.seed)
-    system = build(recipe.system)
+    system = recipe.build()
     Trainer(system, recipe.source, recipe.train, held_out=recipe.calibration, folder=Path(place)).run()
     traces = record(system, recipe.calibration, num_scenes=len(recipe.calibration), num_looks=3)
     table = BudgetTable.build(traces, rules=["value", "confidence", "count"])
