@@ -1,7 +1,8 @@
 """Scene types: what can be looked at. Each reads only what is looked at, and counts it.
 
-Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the ends of file names it answers to (the
-longest that fits decides), ``any_name`` whether it takes files of names that nobody answers to.
+Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the ends of file names it answers to,
+the longest that fits first, ``any_name`` whether it takes files of names that nobody answers to.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which scene type reads a file: the registry's facts decide, so a type of another package is found like our own.
 
-A file type is built of a list of paths. One with a class method ``for_model(paths, *, num_bands, value_range)`` is built
-by that and gives what the model wants; another gives what it has, and what does not fit is refused before a look.
+A file type is built of a list of paths. One with a class method ``for_model(paths, *, num_bands, value_range)`` is
+built by that, to give what the model wants; another gives what it has, and what does not fit is refused before a look.
 """
 
 from __future__ import annotations
