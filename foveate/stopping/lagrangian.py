@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.stopping.problem import Positions, Problem
+from foveate.stopping.problem import ROUNDING, Positions, Problem
 
 Prices = NDArray[np.float64]  # [K] decreasing; negative ones buy looks that do not pay, up to full length
 _PRICE_ROUNDS = 4  # of moving the prices so that the costs of the path are spread evenly
@@ -38,9 +38,14 @@ def nested_path(problem: Problem, num_prices: int) -> Positions:
 
 
 def _first_prices(problem: Problem, num_prices: int) -> Prices:
-    """From dear to cheap to negative, in the scale of the largest mean gain per cost; denser around zero."""
+    """From dear to cheap to negative, in the scale of the largest mean gain per cost; denser around zero.
+
+    Looks that cost nothing beside the opening have no price: any finite one would be arbitrary, and may overflow."""
     scores, costs = problem.totals.mean(axis=2)
-    per_cost = (len(scores) - 1) / max(costs[-1] - costs[0], 1e-300)
+    span = costs[-1] - costs[0]
+    if span <= ROUNDING * costs[-1]:
+        return np.zeros(num_prices)
+    per_cost = (len(scores) - 1) / max(span, 1e-300)
     scale = (np.abs(np.diff(scores)).max() + 0.05 * problem.totals[0].std()) * per_cost
     ramp = np.linspace(1, -1, num_prices)
     prices: Prices = 4 * scale * np.sign(ramp) * ramp**2

@@ -57,6 +57,25 @@ def test_the_way_to_a_budget_is_nested_and_ends_within_one_step(
     assert -1e-9 <= budget - problem.cost(met) <= largest_step + 1e-9
 
 
+@given(
+    traces=any_traces(),
+    shared=st.booleans(),
+    opening=st.sampled_from([0.0, 1.0, 1e9, 1e12, 1e15]),
+    look=st.sampled_from([0.0, 1e-320, 1e-12, 1.0, 1e12]),
+    gain=st.sampled_from([0.0, 1e-12, 1.0, 1e6]),
+)
+def test_looks_of_any_price_beside_any_opening_overflow_nothing(
+    traces: Traces, shared: bool, opening: float, look: float, gain: float
+) -> None:
+    """Numpy's warnings are errors here. Files without levels, for one, cost all their bytes at the opening."""
+    cost = opening + look * traces.costs["px"]
+    problem = Problem.of(traces.signals(rule_of(shared)), gain * traces.scores, cost, shared=shared)
+    path = nested_path(problem, 9)
+    assert (np.diff(path, axis=0) >= 0).all()
+    assert (path[0] == problem.nobody).all()
+    assert (path[-1] == problem.everybody).all()
+
+
 @given(traces=any_traces())
 def test_the_path_is_ordered_from_nobody_to_everybody(traces: Traces) -> None:
     problem = problem_of(traces)
