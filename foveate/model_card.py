@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePath
 from typing import Any
 
 import foveate
@@ -79,23 +77,6 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return {**found, "platform": f"{sys.platform} {platform.machine()}"}
-
-
-def plain(value: Any) -> Any:
-    """Values as JSON has them: arrays and tuples as lists, paths as text, NaN and infinity as None."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, PurePath):
-        return str(value)
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
 
 
 def _listed(labels: Any) -> str:

@@ -24,7 +24,8 @@ import foveate
 from foveate.atomic import Place, put_back, replacing_folder, write_json, write_text
 from foveate.core import CONTRACT_VERSION
 from foveate.errors import FoveateError, ModelFolderError, OutputError, UsageError, suggest
-from foveate.model_card import model_card, plain, versions
+from foveate.model_card import model_card, versions
+from foveate.plain import plain
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import System, SystemSpec, build
 

@@ -15,6 +15,7 @@ import typer
 
 from foveate.cli.output import note, progress_console, say
 from foveate.errors import DataError, UsageError
+from foveate.plain import plain
 
 if TYPE_CHECKING:
     from foveate.answers import Answer
@@ -139,7 +140,6 @@ def _report(looker: Looker, path: str, answer: Any, picture: Path | None, data: 
     """Save and print one result; whether there was one."""
     from foveate.answers import Failure
     from foveate.atomic import write_json
-    from foveate.model_card import plain
 
     if isinstance(answer, Failure):
         if as_json:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from foveate.cli.extras import extra_of
 from foveate.errors import FoveateError, missing_extra, suggest
+from foveate.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +43,7 @@ def say(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """The result as JSON: dataclasses, arrays, paths and enums become plain values, NaN and infinity become null."""
-    say(json.dumps(_plain(value), indent=2, ensure_ascii=False))
+    say(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
 def say_table(rows: Iterable[Sequence[str]]) -> None:
@@ -112,23 +109,3 @@ def _parser_message(error: Exception) -> str | None:
     if option := getattr(error, "option_name", None):
         return f"no such option: {option}.{suggest(option, getattr(error, 'possibilities', None) or ())}{hint}"
     return f"{error.format_message().rstrip('.')}.{hint}"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return _plain(value.value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int):
-        return value
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if hasattr(value, "tolist"):  # arrays and scalars of numpy, tensors of torch
-        return _plain(value.tolist())
-    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,8 @@ from foveate.cli.output import note
 from foveate.core import Stopper
 from foveate.evaluation.record import record
 from foveate.evaluation.run import evaluate
-from foveate.model_card import plain
 from foveate.model_folder import save
+from foveate.plain import plain
 from foveate.stopping.budgets import BudgetTable
 from foveate.training.static import StaticResult, train_static
 
@@ -68,7 +67,7 @@ def finish(
         budgets=budgets,
         metrics={row.name: {"accuracy": row.accuracy, "looks": row.looks, "macs": row.macs} for row in rows},
     )
-    write_json(folder / "results.json", plain({**results, "rows": [asdict(r) for r in rows], "static": asdict(static)}))
+    write_json(folder / "results.json", plain(results))
     return results
 
 

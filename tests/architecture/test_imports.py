@@ -17,7 +17,7 @@ PACKAGE = Path(foveate.__file__).parent
 # A part may import any part of a line above its own. Parts on one line that are separated by a comma may import each
 # other; parts separated by | never do; + joins folders that count as one part.
 LAYERS = """
-errors, registry, config, atomic, noise, geometry, layers, drawing
+errors, registry, config, plain, atomic, noise, geometry, layers, drawing
 core
 scenes | models | policies + critics | stopping | tasks
 cost, episode, compatible, rollout, system
@@ -44,6 +44,7 @@ NO_TORCH = (
     "foveate.geometry.viewpoint",
     "foveate.models",
     "foveate.noise",
+    "foveate.plain",
     "foveate.policies",
     "foveate.rollout",
     "foveate.scenes",
