@@ -12,21 +12,8 @@ from foveate.layers.map_net import MapNet, MapNetConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class MapValueConfig:
+class MapValueConfig(MapNetConfig):
     """Shape of a :class:`MapValue` critic."""
-
-    feature_dim: int
-    """Features c of a candidate."""
-    grid: tuple[int, int]
-    """(rows, cols) of the candidates."""
-    num_steps: int
-    """Sets of norms: one per step, or 1 when all steps share."""
-    kernel: int = 3
-    """Side of the depthwise convolution over the grid, in cells; odd."""
-    squeeze_dim: int = 128
-    """Bands per cell before the dense layers."""
-    hidden_dims: tuple[int, ...] = (1024, 512)
-    """Widths of the dense layers."""
 
 
 class MapValue(nn.Module):
@@ -37,17 +24,7 @@ class MapValue(nn.Module):
     def __init__(self, config: MapValueConfig) -> None:
         super().__init__()
         self.config = config
-        self.net = MapNet(
-            MapNetConfig(
-                in_dim=config.feature_dim,
-                grid=config.grid,
-                out_dim=1,
-                num_steps=config.num_steps,
-                kernel=config.kernel,
-                squeeze_dim=config.squeeze_dim,
-                hidden_dims=config.hidden_dims,
-            )
-        )
+        self.net = MapNet(config, out_dim=1)
 
     def value(self, observation: Observation) -> Tensor:
         """Expected discounted gain ``[n]`` of further looking; 0 after the last step, if the norms are per step."""

@@ -128,8 +128,7 @@ def convert(weights: Mapping[str, Tensor], configs: PaperConfigs) -> tuple[Weigh
 
 def _agent(configs: PaperConfigs, *, out_dim: int) -> nn.Module:
     """Names and shapes of a policy or critic: a map network called ``net``."""
-    options = dict(configs.agent)
-    return nn.ModuleDict({"net": MapNet(MapNetConfig(in_dim=options.pop("feature_dim"), out_dim=out_dim, **options))})
+    return nn.ModuleDict({"net": MapNet(MapNetConfig(**configs.agent), out_dim=out_dim)})
 
 
 def _take(

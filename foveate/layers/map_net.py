@@ -20,43 +20,42 @@ from foveate.layers.macs import conv_macs, linear_macs
 
 @dataclass(frozen=True, kw_only=True)
 class MapNetConfig:
-    """Shape of a :class:`MapNet`."""
+    """Shape of a :class:`MapNet`, but for what comes out; policies and critics that are one add their own settings."""
 
-    in_dim: int
-    """Features c of a cell."""
+    feature_dim: int
+    """Features c of a candidate, which is a cell of the state map."""
     grid: tuple[int, int]
-    """(rows, cols) of the state map."""
-    out_dim: int
-    """Numbers that come out per row."""
+    """(rows, cols) of the candidates."""
     num_steps: int
     """Sets of norms: one per step, or 1 when all steps share."""
     kernel: int = 3
-    """Side of the depthwise convolution, in cells; odd."""
+    """Side of the depthwise convolution over the grid, in cells; odd."""
     squeeze_dim: int = 128
-    """Bands per cell after the 1x1 convolution."""
+    """Bands per cell after the 1x1 convolution, before the dense layers."""
     hidden_dims: tuple[int, ...] = (1024, 512)
     """Widths of the dense layers."""
 
     def __post_init__(self) -> None:
         if self.kernel % 2 == 0:
             raise UsageError(f"kernel is {self.kernel}; it must be odd, so that the map keeps its size")
-        if min(self.in_dim, *self.grid, self.out_dim, self.num_steps, self.squeeze_dim, *self.hidden_dims) < 1:
+        if min(self.feature_dim, *self.grid, self.num_steps, self.squeeze_dim, *self.hidden_dims) < 1:
             raise UsageError(f"{self}: every size must be at least 1")
 
 
 class MapNet(nn.Module):
-    """See the module's docstring."""
+    """See the module's docstring; ``out_dim`` numbers come out per row."""
 
-    def __init__(self, config: MapNetConfig) -> None:
+    def __init__(self, config: MapNetConfig, *, out_dim: int) -> None:
         super().__init__()
         self.config = c = config
-        self.norm = StepNorm(c.in_dim, num_steps=c.num_steps)
-        self.depthwise = nn.Conv2d(c.in_dim, c.in_dim, c.kernel, padding=c.kernel // 2, groups=c.in_dim, bias=False)
-        self.squeeze = nn.Conv2d(c.in_dim, c.squeeze_dim, 1, bias=False)
+        dim = c.feature_dim
+        self.norm = StepNorm(dim, num_steps=c.num_steps)
+        self.depthwise = nn.Conv2d(dim, dim, c.kernel, padding=c.kernel // 2, groups=dim, bias=False)
+        self.squeeze = nn.Conv2d(dim, c.squeeze_dim, 1, bias=False)
         widths = (c.squeeze_dim * c.grid[0] * c.grid[1], *c.hidden_dims)
         self.dense = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairwise(widths))
         self.dense_norms = nn.ModuleList(StepNorm(width, num_steps=c.num_steps) for width in c.hidden_dims)
-        self.out = nn.Linear(widths[-1], c.out_dim, bias=False)
+        self.out = nn.Linear(widths[-1], out_dim, bias=False)
 
     def forward(self, features: Tensor, num_looks: Tensor) -> Tensor:
         """``[n, out_dim]`` from features ``[n, m, c]`` float32, row-major cells, and ``num_looks`` ``[n]`` int64."""
@@ -71,7 +70,7 @@ class MapNet(nn.Module):
     def macs(self) -> int:
         """Multiply-adds per row."""
         c, cells = self.config, self.config.grid[0] * self.config.grid[1]
-        convs = conv_macs(c.grid, c.in_dim, c.in_dim, (c.kernel, c.kernel), groups=c.in_dim)
-        convs += conv_macs(c.grid, c.in_dim, c.squeeze_dim, (1, 1))
-        widths = (c.squeeze_dim * cells, *c.hidden_dims, c.out_dim)
+        convs = conv_macs(c.grid, c.feature_dim, c.feature_dim, (c.kernel, c.kernel), groups=c.feature_dim)
+        convs += conv_macs(c.grid, c.feature_dim, c.squeeze_dim, (1, 1))
+        widths = (c.squeeze_dim * cells, *c.hidden_dims, self.out.out_features)
         return convs + sum(linear_macs(1, a, b) for a, b in pairwise(widths))

@@ -22,27 +22,16 @@ SMALLEST_UNIFORM = 2.0**-24  # float32 noise may be exactly 0, whose normal quan
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianConfig:
-    """Shape of a :class:`Gaussian` policy."""
+class GaussianConfig(MapNetConfig):
+    """Shape of a :class:`Gaussian` policy, and how far it explores."""
 
-    feature_dim: int
-    """Features c of a candidate."""
-    grid: tuple[int, int]
-    """(rows, cols) of the candidates."""
-    num_steps: int
-    """Sets of norms: one per step, or 1 when all steps share."""
-    kernel: int = 3
-    """Side of the depthwise convolution over the grid, in cells; odd."""
-    squeeze_dim: int = 128
-    """Bands per cell before the dense layers."""
-    hidden_dims: tuple[int, ...] = (1024, 512)
-    """Widths of the dense layers."""
     sigma: float = 0.25
     """Standard deviation of exploration when training starts, in units of the free range."""
     final_sigma: float = 0.10
     """The same when training ends; between, it follows the learning rate (paper's code)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.sigma > 0:
             raise UsageError(f"sigma is {self.sigma}; it must be above 0 (without noise, looks are the mean anyway)")
 
@@ -57,17 +46,7 @@ class Gaussian(nn.Module):
         super().__init__()
         self.config = config
         self.sigma = config.sigma
-        self.net = MapNet(
-            MapNetConfig(
-                in_dim=config.feature_dim,
-                grid=config.grid,
-                out_dim=2,
-                num_steps=config.num_steps,
-                kernel=config.kernel,
-                squeeze_dim=config.squeeze_dim,
-                hidden_dims=config.hidden_dims,
-            )
-        )
+        self.net = MapNet(config, out_dim=2)
 
     @torch.no_grad()
     def look(self, observation: Observation, noise: Tensor | None = None) -> Look:

@@ -2,6 +2,7 @@
 
 import torch
 
+from foveate.config import to_plain
 from foveate.core import Observation
 from foveate.critics.map_value import MapValue, MapValueConfig
 
@@ -22,6 +23,12 @@ def _observation(num_looks: torch.Tensor) -> Observation:
 
 def _critic(num_steps: int) -> MapValue:
     return MapValue(MapValueConfig(feature_dim=5, grid=(2, 3), num_steps=num_steps, squeeze_dim=3, hidden_dims=(4,)))
+
+
+def test_a_saved_config_has_the_fields_that_it_always_had() -> None:
+    assert to_plain(MapValueConfig(feature_dim=5, grid=(2, 3), num_steps=2)) == {
+        "feature_dim": 5, "grid": (2, 3), "num_steps": 2, "kernel": 3, "squeeze_dim": 128, "hidden_dims": (1024, 512),
+    }  # fmt: skip
 
 
 def test_nothing_is_worth_looking_at_after_the_last_step() -> None:

@@ -8,12 +8,12 @@ import torch
 from foveate.errors import UsageError
 from foveate.layers.map_net import MapNet, MapNetConfig
 
-CONFIG = MapNetConfig(in_dim=12, grid=(3, 5), out_dim=2, num_steps=4, squeeze_dim=4, hidden_dims=(10, 6))
+CONFIG = MapNetConfig(feature_dim=12, grid=(3, 5), num_steps=4, squeeze_dim=4, hidden_dims=(10, 6))
 
 
 def _net() -> MapNet:
     torch.manual_seed(0)
-    net = MapNet(CONFIG)
+    net = MapNet(CONFIG, out_dim=2)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -38,13 +38,13 @@ def test_gradients_reach_every_parameter() -> None:
 
 @pytest.mark.parametrize("hidden_dims", [(10, 6), (7,), ()])
 def test_macs_equal_the_counter(hidden_dims: tuple[int, ...], counted_macs: Callable[..., int]) -> None:
-    config = MapNetConfig(in_dim=12, grid=(4, 3), out_dim=1, num_steps=1, squeeze_dim=5, hidden_dims=hidden_dims)
-    net = MapNet(config)
+    config = MapNetConfig(feature_dim=12, grid=(4, 3), num_steps=1, squeeze_dim=5, hidden_dims=hidden_dims)
+    net = MapNet(config, out_dim=1)
     assert net.macs() == counted_macs(net, torch.zeros(1, 12, 12), torch.zeros(1, dtype=torch.int64))
 
 
 def test_impossible_shapes_are_refused() -> None:
     with pytest.raises(UsageError, match="must be odd"):
-        MapNetConfig(in_dim=1, grid=(1, 1), out_dim=1, num_steps=1, kernel=2)
+        MapNetConfig(feature_dim=1, grid=(1, 1), num_steps=1, kernel=2)
     with pytest.raises(UsageError, match="at least 1"):
-        MapNetConfig(in_dim=1, grid=(0, 1), out_dim=1, num_steps=1)
+        MapNetConfig(feature_dim=1, grid=(0, 1), num_steps=1)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from foveate.config import to_plain
 from foveate.core import Observation
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import grid_centers, to_boxes_px
@@ -36,6 +37,16 @@ def _observation(n: int) -> Observation:
         sizes_px=torch.tensor(SIZE_PX).expand(n, 2),
         grid=GRID,
     )
+
+
+def test_a_saved_config_has_the_fields_that_it_always_had() -> None:
+    config = GaussianConfig(feature_dim=6, grid=GRID, num_steps=3)
+    assert to_plain(config) == {
+        "feature_dim": 6, "grid": GRID, "num_steps": 3, "kernel": 3, "squeeze_dim": 128, "hidden_dims": (1024, 512),
+        "sigma": 0.25, "final_sigma": 0.1,
+    }  # fmt: skip
+    with pytest.raises(UsageError, match="kernel is 2"):
+        GaussianConfig(feature_dim=6, grid=GRID, num_steps=3, kernel=2)
 
 
 def test_action_is_the_corner_in_units_of_the_free_range() -> None:
