@@ -18,7 +18,7 @@ from foveate.atomic import make_folder, write_json
 from foveate.model_folder import SHIPPED, SavedSystem, load_system, save
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
-from foveate.system import PartSpec, System, build
+from foveate.system import PartSpec, System
 from foveate.training.sources import ComposedSource
 from foveate.training.trainer import Trainer
 
@@ -108,7 +108,7 @@ def _learned(training: Training, context: Context) -> Learned:
     context.log(f"      training {training.recipe} {recipe.system.policy.name}, seed {training.seed}, "
                 f"{f'{training.seconds:.0f} s' if training.seconds else f'{steps} steps'}")  # fmt: skip
     torch.manual_seed(training.seed)
-    system = build(recipe.system)
+    system = recipe.build()
     run_folder = make_folder(folder / "run")
     result = Trainer(system, recipe.source, recipe.train, held_out=recipe.calibration, folder=run_folder).run(
         resume=True

@@ -19,7 +19,7 @@ from foveate.atomic import make_folder
 from foveate.model_folder import load_system, save
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import visual_search
-from foveate.system import System, build
+from foveate.system import System
 from foveate.training.trainer import Trainer, TrainResult
 
 POLL_S = 0.5
@@ -51,7 +51,7 @@ class Control:
 def learn(recipe: Recipe, *, title: str, console: Console | None, folder: Path | None = None) -> Learned:
     """Train a recipe from scratch. KeyboardInterrupt after Ctrl-C."""
     torch.manual_seed(recipe.train.seed)
-    system = build(recipe.system)
+    system = recipe.build()
     trainer = Trainer(
         system, recipe.source, recipe.train, held_out=recipe.calibration, folder=folder, console=console, title=title
     )

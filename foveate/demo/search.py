@@ -50,10 +50,10 @@ def train_all(effort: Effort, console: Console | None) -> dict[str, Learned]:
     """Our policy; then, for exactly as many steps, the paper's Gaussian, and a reader that only looked at random."""
     recipe = visual_search(steps=effort.steps, seconds=effort.seconds, seed=effort.seed)
     ours = learn(recipe, title="heatmap policy", console=console)
-    same = {"steps": ours.result.steps, "seed": effort.seed}
+    steps, seed = ours.result.steps, effort.seed
     controls = {
-        "gaussian": Control(title="Gaussian policy", policy="gaussian", options=SMALL_GAUSSIAN, **same),
-        "random_trained": Control(title="random looks", policy="random", **same),
+        "gaussian": Control(title="Gaussian policy", policy="gaussian", options=SMALL_GAUSSIAN, steps=steps, seed=seed),
+        "random_trained": Control(title="random looks", policy="random", steps=steps, seed=seed),
     }
     return {"heatmap": ours, **learn_side_by_side(controls, console)}
 
