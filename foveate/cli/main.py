@@ -14,6 +14,7 @@ import typer
 
 import foveate
 from foveate.cli.output import guard, say
+from foveate.cli.plugins import load_plugins
 from foveate.errors import UsageError, suggest
 
 # name: (module:function, one line for `foveate --help`; `foveate NAME --help` shows the function's docstring)
@@ -45,6 +46,8 @@ def _run(arguments: list[str]) -> None:
     name = next((argument for argument in arguments if not argument.startswith("-")), None)
     if name is not None and name not in COMMANDS:
         raise UsageError(f"unknown command {name!r}.{suggest(name, COMMANDS)} Known: {', '.join(COMMANDS)}")
+    if name is not None:
+        load_plugins()
     command = typer.main.get_command(_app(name))
     # Not command(): that would print errors in its own way, before `guard` sees them.
     with command.make_context("foveate", arguments) as context:
