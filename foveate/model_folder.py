@@ -107,7 +107,7 @@ def save(
             format=FORMAT_VERSION,
             contract=CONTRACT_VERSION,
             foveate=foveate.__version__,
-            system=plain(system.spec.to_plain()),
+            system=_without_downloads(plain(system.spec.to_plain())),
             labels=label_names(system),
             provenance={**plain(provenance), "versions": versions()},
             metrics=plain(metrics or {}),
@@ -115,6 +115,13 @@ def save(
         )
         _finish(folder, manifest, budgets, card, name=target.name)
     return target
+
+
+def _without_downloads(config: Any) -> Any:
+    """A config, at any depth, that builds without fetching weights: the folder has its own."""
+    if isinstance(config, Mapping):
+        return {key: False if key == "pretrained" else _without_downloads(value) for key, value in config.items()}
+    return config
 
 
 def update(

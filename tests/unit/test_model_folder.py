@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -280,3 +281,14 @@ def test_a_full_disk_leaves_the_old_model(folder: Path, monkeypatch: pytest.Monk
     assert (folder / MANIFEST).read_bytes() == before
     assert load_system(folder).manifest.metrics == {"correct": 0.5}
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_folder_never_asks_for_published_weights_again(tmp_path: Path) -> None:
+    """Weights that were fetched for training are in the folder: loading it once went to the hub all the same."""
+    system = glance_focus()
+    glance = {"name": "timm", "model": "resnet50", "pretrained": True}
+    spec = replace(
+        system.spec, model=PartSpec(name="glance_focus", config={**system.spec.model.config, "glance": glance})
+    )
+    folder = save(replace(system, spec=spec), tmp_path / "model", provenance=PROVENANCE)
+    assert read_manifest(folder).system["model"]["config"]["glance"] == {**glance, "pretrained": False}
