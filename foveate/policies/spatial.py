@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from foveate.core import Look, Observation, Score
 from foveate.geometry.viewpoint import clamp_inside
 
+STEPS = [(float(row), float(col)) for row in (-1, 0, 1) for col in (-1, 0, 1)]  # to the cells around one, and itself
+
 
 @dataclass(frozen=True, kw_only=True)
 class SpatialConfig:
@@ -48,6 +50,7 @@ class Spatial(nn.Module):
         self.outer = nn.Linear(config.hidden_dim, 3)  # logit, row and column of the offset's mean
         # Where the family offers a relevance, looking starts from it: chance rarely hits a clue of 0.01 % of a scene.
         self.relevance_gain = nn.Parameter(torch.ones(()))
+        self.centroid_gain = nn.Parameter(torch.ones(()))
         self.revisit_penalty = nn.Parameter(torch.ones(()))
         self.noise_shape = (config.num_looks_per_step, 3)
         self.temperature = 1.0
@@ -72,15 +75,19 @@ class Spatial(nn.Module):
 
     def _towards_relevance(self, observation: Observation) -> Tensor | float:
         """Offsets ``[n, m, 2]`` to the centroid of the relevance of the 3 x 3 cells around each: a thing between cells
-        is looked at in its middle."""
+        is looked at in its middle. Cells that are more relevant, or were looked at, hold other things."""
         if observation.relevance is None or observation.grid is None or not self.config.offset:
             return 0.0
-        shown = observation.relevance.float().clamp(min=1e-6).masked_fill(~observation.mask, 0.0)
-        relevance = shown.unflatten(1, observation.grid).unsqueeze(1)
-        places = torch.meshgrid(*(torch.arange(m, device=relevance.device) for m in observation.grid), indexing="ij")
-        here = torch.stack(places).float()
-        mean = [nn.functional.avg_pool2d(part, 3, stride=1, padding=1) for part in (relevance * here, relevance)]
-        return ((mean[0] / mean[1].clamp(min=1e-12) - here) / self.config.offset).flatten(2).transpose(1, 2)
+        relevance = observation.relevance.float().clamp(min=1e-6).masked_fill(~observation.mask, 0.0)
+        unseen = relevance.masked_fill(observation.coverage > 0, 0.0)
+        around = nn.functional.unfold(unseen.unflatten(1, observation.grid)[:, None], 3, padding=1)  # [n, 9, m]
+        here = relevance[:, None]
+        weight = torch.where(around <= here, around, 0.0)
+        weight[:, len(STEPS) // 2] = here[:, 0]
+        shift = torch.einsum("nsm,sd->nmd", weight, weight.new_tensor(STEPS)) / weight.sum(1)[..., None].clamp(
+            min=1e-12
+        )
+        return self.centroid_gain * shift / self.config.offset
 
     @torch.no_grad()
     def look(self, observation: Observation, noise: Any | None = None) -> Look:

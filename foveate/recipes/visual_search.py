@@ -15,6 +15,7 @@ from foveate.training.ppo import PpoConfig
 from foveate.training.sources import ComposedSource, places_of
 
 CANVAS_PX, FOCUS_PX, TOLERANCE_PX = 224, 28, 7
+STATE_GRIDS = {"free": (11, 11), "lattice": (8, 8)}  # on the lattice a cell is a place
 
 
 def visual_search(
@@ -37,7 +38,7 @@ def visual_search(
         "std": (0.25,),
         "glance_px": (42, 42),
         "focus_px": (FOCUS_PX, FOCUS_PX),
-        "state_grid": (11, 11),
+        "state_grid": STATE_GRIDS[placement],
         "glance": {"name": "conv", "channels": (24, 48, 48), "strides": (2, 2, 1), "kernels": (5, 3, 3)},
         "focus": {"name": "conv", "channels": (24, 32, 32), "strides": (2, 2, 1), "kernels": (5, 3, 3), "mix": 64},
         "readout": {"name": "map", "grid": (32, 32)},

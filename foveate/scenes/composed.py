@@ -24,7 +24,7 @@ from foveate.scenes.cutouts import CutoutSet, Split, load_cutouts
 from foveate.scenes.painting import POOL_SEED
 from foveate.scenes.pasting import Sprites
 
-COMPOSER_VERSION = 2  # part of the fingerprint: raise it when the same key would give other pixels
+COMPOSER_VERSION = 3  # part of the fingerprint: raise it when the same key would give other pixels
 
 Targets = dict[str, NDArray[Any]]
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from foveate.errors import UsageError, suggest
 from foveate.geometry.resample import crop_resize
@@ -21,6 +21,49 @@ Split = Literal["train", "test"]
 
 DIGIT_PX = 56  # the 8 x 8 digits are enlarged once to this, then shrunk to the size that a scene asks for
 HELD_OUT_FRAC = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warp:
+    """How far a picture may be changed, as handwriting differs between writers."""
+
+    turn_deg: float = 16.0
+    resize: float = 0.16
+    """Of each side, so the aspect changes too."""
+    shear: float = 0.22
+    jitter: float = 0.04
+    """Of the inner points of a net over the picture, in parts of its side."""
+    stroke_px: int = 1
+    """Growth or loss of every edge."""
+    tiles: int = 3
+
+    def drawn(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        """A random version of a picture ``[h, w]`` or ``[h, w, 4]``."""
+        turn = np.deg2rad(self.turn_deg) * random.uniform(-1, 1)
+        slant = np.array([[1, self.shear * random.uniform(-1, 1)], [0, 1]])
+        sides = 1 + self.resize * random.uniform(-1, 1, 2)
+        back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ slant / sides
+        size = np.array(image.shape[1::-1])
+        knots = np.stack(np.meshgrid(*(np.linspace(0, 1, self.tiles + 1),) * 2), -1)  # [rows, cols, (x, y)]
+        moved = (knots - 0.5) @ back.T + 0.5
+        moved[1:-1, 1:-1] += self.jitter * random.uniform(-1, 1, moved[1:-1, 1:-1].shape)
+        corners, places = moved * size, np.rint(knots * size).astype(int)
+        mesh = [
+            (
+                (*map(int, places[r, c]), *map(int, places[r + 1, c + 1])),
+                (*corners[r, c], *corners[r + 1, c], *corners[r + 1, c + 1], *corners[r, c + 1]),
+            )
+            for r in range(self.tiles)
+            for c in range(self.tiles)
+        ]
+        picture = Image.fromarray(image).transform(
+            tuple(map(int, size)), Image.Transform.MESH, mesh, resample=Image.Resampling.BILINEAR
+        )
+        growth = int(random.integers(-self.stroke_px, self.stroke_px + 1))
+        if growth and image.ndim == 2:  # of a coloured picture, the edges have colours of their own
+            rank = ImageFilter.MaxFilter if growth > 0 else ImageFilter.MinFilter
+            picture = picture.filter(rank(2 * abs(growth) + 1))
+        return np.asarray(picture)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,17 +104,12 @@ class CutoutSet:
         unwanted = {found for name in classes for found in self._classes_called(name)}
         return self.only([name for i, name in enumerate(self.class_names) if i not in unwanted])
 
-    def varied(self, copies: int, *, turn_deg: float = 22, resize: float = 0.22, shear: float = 0.28) -> CutoutSet:
-        """This set and ``copies`` slightly turned, resized and sheared versions of every picture, by up to the given
-        amounts; the same ones every time."""
-        random = np.random.default_rng(0)
+    def varied(self, copies: int, *, warp: Warp | None = None) -> CutoutSet:
+        """This set and ``copies`` warped versions of every picture; the same ones every time."""
+        random, warp = np.random.default_rng(0), warp or Warp()
         is_plain = bool((self.images[..., :3] == self.images[0, 0, 0, :3]).all())
         moving = self.images[..., 3] if is_plain else self.images  # one colour everywhere: only the mask moves
-        images = [moving]
-        for _ in range(copies):
-            turn, size, slant = (random.uniform(-1, 1, len(self.images)) for _ in range(3))
-            warps = zip(np.deg2rad(turn_deg) * turn, 1 + resize * size, shear * slant, strict=True)
-            images.append(np.stack([_warped(one, *warp) for one, warp in zip(moving, warps, strict=True)]))
+        images = [moving, *(np.stack([warp.drawn(one, random) for one in moving]) for _ in range(copies))]
         many, every = (copies + 1,), np.concatenate(images)
         if is_plain:
             ground = np.broadcast_to(self.images[0, 0, 0, :3], (*every.shape, 3))
@@ -149,22 +187,8 @@ def _smooth(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
     framed = np.pad(digit.astype(np.float32) / 16, 1)
     # The frame keeps strokes at the border from being cut off by the filter; it is cropped away to half a pixel.
     large = Image.fromarray(framed).resize((inner, inner), Image.Resampling.BICUBIC, box=(0.5, 0.5, 9.5, 9.5))
-    ink = np.clip((np.asarray(large) - 0.2) / 0.55, 0, 1)
-    ink = ink * ink * (3 - 2 * ink)
+    ink = np.clip((np.asarray(large) - 0.1) / 0.85, 0, 1)
     return np.pad(np.rint(255 * ink).astype(np.uint8), margin_px)
-
-
-def _warped(image: NDArray[np.uint8], turn: float, size: float, slant: float) -> NDArray[np.uint8]:
-    """A picture ``[h, w]`` or ``[h, w, 4]`` turned by radians, resized, sheared about its middle."""
-    height, width = image.shape[:2]
-    back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ [[1, slant], [0, 1]] / size
-    middle = np.array([width / 2, height / 2])
-    shift = middle - back @ middle
-    matrix = (*back[0], shift[0], *back[1], shift[1])
-    warped = Image.fromarray(image).transform(
-        (width, height), Image.Transform.AFFINE, matrix, resample=Image.Resampling.BILINEAR
-    )
-    return np.asarray(warped)
 
 
 @cache

@@ -47,7 +47,9 @@ def test_noise_next_to_one_stays_finite_and_ragged_rows_have_finite_gradients() 
     look = policy.look(seen, np.full((6, 4, 3), 1 - 2.0**-53))
     assert look.log_prob.isfinite().all()
     policy.score(seen, look.action, look.behaviour).log_prob.sum().backward()
-    assert all(parameter.grad.isfinite().all() for parameter in policy.parameters())
+    used = [parameter.grad for parameter in policy.parameters() if parameter.grad is not None]
+    assert len(used) >= 8
+    assert all(gradient.isfinite().all() for gradient in used)
 
 
 def test_a_thing_between_cells_is_looked_at_in_its_middle() -> None:
@@ -60,5 +62,10 @@ def test_a_thing_between_cells_is_looked_at_in_its_middle() -> None:
     seen = replace(one, relevance=share.flatten(1), coverage=torch.zeros(1, rows * cols))
     offset = policy.logits_and_offsets(seen)[1][0, cols + 2] * policy.config.offset
     assert torch.allclose(offset, torch.tensor([0.3, 0.0]), atol=1e-3)
+    beside = replace(seen, relevance=seen.relevance.clone())
+    beside.relevance[0, 3 * cols + 2] = 0.9  # another thing, below: neither cell is drawn to what is more relevant
+    assert torch.allclose(
+        policy.logits_and_offsets(beside)[1][0, 2 * cols + 2, 0] * policy.config.offset, torch.tensor(0.0), atol=1e-3
+    )
     center = grid_centers(one.grid, one.candidates)[cols + 2] + torch.tensor([0.3 * 2 / rows, 0.0])
     assert torch.allclose(policy.look(seen).viewpoints[0, 0, :2], center, atol=2e-3)
