@@ -78,6 +78,8 @@ POLICY_CASES = _parts(
     POLICIES,
     {
         "spatial-4": lambda shape=SHAPE: _parts(POLICIES, {})["spatial"](shape, num_looks_per_step=4),
+        # The nodes of a frontier are looked at exactly: with an offset, two looks of a step may fall on one node.
+        "nodes-4": lambda shape=SHAPE: _parts(POLICIES, {})["spatial"](shape, num_looks_per_step=4, offset=0.0),
         "squashed": lambda shape=SHAPE: Squashed(SquashedConfig(summary_dim=shape.summary_dim)),
     },
 )

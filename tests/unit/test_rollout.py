@@ -41,7 +41,7 @@ SYSTEMS = {
     "adaptivenn": ("adaptivenn_tiny", "gaussian", 2),
     "raster": ("glance_focus", "raster", 3),
     "tokens": ("tokens", "squashed", 3),
-    "frontier": ("frontier", "spatial-4", None),
+    "frontier": ("frontier", "nodes-4", None),
 }
 
 
