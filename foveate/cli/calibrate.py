@@ -36,7 +36,7 @@ def calibrate(
     Of a folder that training used, only the part that was kept for calibrating is taken, by content. Budgets in ms hold
     for this machine. The model folder is replaced in one step.
     """
-    from foveate.cli.train import pick_device
+    from foveate.cli.device import pick_device
     from foveate.model_folder import load_system
 
     saved = load_system(model, device=pick_device(device))

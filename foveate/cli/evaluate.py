@@ -38,7 +38,7 @@ def evaluate(
     content. The same weights are measured with looks that nobody learned, for comparison.
     """
     from foveate.cli.calibrate import held_out, length
-    from foveate.cli.train import pick_device
+    from foveate.cli.device import pick_device
     from foveate.model_folder import load_system
 
     if stop_rule is not None and budget is None:

@@ -47,7 +47,7 @@ def look(
     batch_size: Annotated[
         int | None, typer.Option(help="Pictures at a time; 1, or what a budget in ms was measured with.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1.")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
 ) -> None:
     """Answer about pictures, and show where the model looked.
@@ -58,10 +58,11 @@ def look(
     if model is None:
         raise UsageError(_choose_a_model())
     from foveate.atomic import make_folder
+    from foveate.cli.device import pick_device
     from foveate.looker import load
 
     paths = find_pictures(pictures, leave_out=out)
-    looker = load(model, device=_device(device))
+    looker = load(model, device=pick_device(device))
     make_folder(out)
     asked: dict[str, Any] = {
         "budget": budget, "limit": limit or None, "stop_rule": stop_rule, "max_looks": max_looks,
@@ -165,18 +166,6 @@ def _save_scanpath(looker: Looker, path: str, answer: Answer, place: Path) -> Pa
     target = place.with_name(place.name + ".png")
     write_bytes(target, content.getvalue())
     return target
-
-
-def _device(name: str) -> Any:
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UsageError(f"unknown device {name!r}; give cpu, cuda or cuda:N") from None
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"device {name!r} is not here: torch sees {torch.cuda.device_count()} CUDA devices")
-    return device
 
 
 def _choose_a_model() -> str:

@@ -48,6 +48,7 @@ def train(
     import torch
 
     from foveate.atomic import make_folder, write_json
+    from foveate.cli.device import pick_device
     from foveate.training.parallel import rank_here, world_size_here
 
     if freeze is not None and start is None:
@@ -130,29 +131,6 @@ def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
     if settings["looks"]:
         recipe = recipe.with_train(num_looks=settings["looks"])
     return recipe.with_train(amp="bf16") if settings["amp"] else recipe
-
-
-def pick_device(name: str) -> str:
-    """``auto`` takes CUDA where it is; with torchrun, the one of this process."""
-    import os
-
-    import torch
-
-    has_cuda = torch.cuda.is_available()
-    if name == "auto":
-        name = "cuda" if has_cuda else "cpu"
-    try:
-        kind = torch.device(name).type
-    except RuntimeError as error:
-        raise UsageError(f"--device is {name!r}; give auto, cpu or cuda") from error
-    if kind != "cuda":
-        return name
-    if not has_cuda:
-        raise UsageError(f"--device is {name!r}, but torch finds no CUDA here: use cpu")
-    if name == "cuda":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    torch.cuda.set_device(name)
-    return name
 
 
 def _train(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> tuple[Any, TrainResult]:

@@ -133,8 +133,8 @@ def test_without_a_model_it_refuses_to_guess(
         (["--limit", "2 loks"], 2, "unknown unit 'loks'"),
         (["--limit", "10px"], 1, "lowest possible limit"),
         (["--stop-rule", "valeu"], 2, "Did you mean 'value'?"),
-        (["--device", "warp"], 2, "unknown device 'warp'"),
-        (["--device", "cuda:99"], 2, "is not here"),
+        (["--device", "warp"], 2, "--device is 'warp'"),
+        (["--device", "cuda:99"], 2, "CUDA devices here"),
         (["--batch-size", "0"], 2, "at least 1"),
     ],
 )
