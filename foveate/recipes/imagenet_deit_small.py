@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from foveate.recipes.folder_parts import by_content
-from foveate.recipes.recipe import Recipe
-from foveate.scenes.folders import find_pictures
-from foveate.scenes.splits import content_hashes, splits_of
+from foveate.recipes.folder_parts import find_parts
+from foveate.recipes.picture_folder import FolderRecipe
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
 from foveate.training.crop_source import CropAugment, CropSource
@@ -36,30 +34,30 @@ def imagenet_deit_small(
     seconds: float | None = None,
     seed: int = 0,
     amp: str = "off",
-) -> Recipe:
+) -> FolderRecipe:
     """Scenes of 288 px, glance and fixations of 112 px, T = 4, for the folder's own classes.
 
     The learning rate is the paper's for batch 4096, scaled linearly for others. The paper's code uses fp16 (``amp``).
+    Raises DataError, with the remedy, for a folder that cannot be learned from.
     """
-    folder = find_pictures(path)
-    hashes = content_hashes(folder)
-    rows = {name: by_content(part, hashes) for name, part in splits_of(folder, seed=seed, hashes=hashes).items()}
-    size = max(1, min(batch_size, len(rows["train"])))
-    per_epoch = max(1, len(rows["train"]) // size)
+    parts = find_parts(path, seed=seed)
+    class_names, num_train, folders = parts.folder.class_names, len(parts.rows["train"]), parts.parts
+    size = min(batch_size, num_train)
+    per_epoch = num_train // size
     lr = LR * size / BATCH
-    config = {"num_outputs": len(folder.class_names), **(model_config or {})}
+    config = {"num_outputs": len(class_names), **(model_config or {})}
 
     def source(part: str, augment: CropAugment | None = None) -> CropSource:
-        chosen = [hashes[row] for row in rows[part]]
-        return CropSource(folder.select(rows[part]), scene_px=scene_px, augment=augment, hashes=chosen)
+        chosen = [parts.hashes[row] for row in parts.rows[part]]
+        return CropSource(folders[part], scene_px=scene_px, augment=augment, hashes=chosen)
 
-    return Recipe(
+    return FolderRecipe(
         name="imagenet_deit_small",
         system=SystemSpec(
             model=PartSpec(name=model, config=config),
             policy=PartSpec(name="gaussian"),
             critic=PartSpec(name="map_value"),
-            task=PartSpec(name="classification", config={"class_names": folder.class_names}),
+            task=PartSpec(name="classification", config={"class_names": class_names}),
         ),
         train=TrainConfig(
             steps=steps or epochs * per_epoch,
@@ -78,12 +76,14 @@ def imagenet_deit_small(
             ),
             amp=amp,  # type: ignore[arg-type]
             seed=seed,
-            eval_every=max(1, per_epoch),
+            eval_every=per_epoch,
             eval_scenes=2048,
         ),
         source=source("train", CropAugment()),
         calibration=source("calibrate"),
         test=source("test"),
+        majority=parts.majority,
+        notes=(*parts.found(), *parts.doubts()),
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from foveate.errors import DataError
 from foveate.recipes.imagenet_deit_small import imagenet_deit_small
+from foveate.recipes.picture_folder import picture_folder
 from foveate.system import build
 from foveate.training.crop_source import CropAugment, CropSource, mix, soften
 from foveate.training.trainer import Trainer
@@ -27,6 +29,22 @@ def test_its_numbers_are_the_papers(tmp_path: Path) -> None:
     assert (ppo.gamma, ppo.gae_lambda, ppo.every, ppo.epochs, ppo.max_grad_norm) == (0.5, 0.84, 10, 5, None)
     assert (loss.form, loss.distill_weight) == ("code", 1.0)
     assert config.steps == 300 * max(1, len(recipe.source) // config.batch_size)
+
+
+def test_its_parts_are_those_of_every_run_on_the_folder(tmp_path: Path) -> None:
+    """Also beside a broken file: a model that is trained further there must not meet its own test pictures."""
+    fill(tmp_path, 40)
+    for number in range(4):
+        (tmp_path / "a" / f"broken{number}.jpg").write_bytes(b"x" * (100 + number))
+    ours, others = imagenet_deit_small(tmp_path), picture_folder(tmp_path, steps=1)
+    for part in ("source", "calibration", "test"):
+        assert getattr(ours, part).folder.paths == getattr(others, part).folder.paths
+    assert any("broken0.jpg" in note for note in ours.notes)
+
+
+def test_a_folder_with_an_empty_part_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none is left to calibrate with.*better fifty"):
+        imagenet_deit_small(fill(tmp_path, 4))
 
 
 def test_a_few_steps_in_miniature(tmp_path: Path) -> None:
