@@ -72,7 +72,7 @@ def look(
     answers = looker.look_many(
         paths, batch_size=_batch_size(looker, batch_size, budget), on_error="give", trail=draw, **asked
     )
-    names, failed = _file_names(paths), 0
+    names, failed = file_names(paths), 0
     with _progress(len(paths)) as advance:
         for path, name, answer in zip(paths, names, answers, strict=True):
             failed += not _report(looker, path, answer, out / name if draw else None, out / name, as_json)
@@ -126,14 +126,22 @@ def _inside(folder: Path, leave_out: Path) -> list[str]:
     ]
 
 
-def _file_names(paths: list[str]) -> list[str]:
-    """A name per picture for its results, without its suffix; the second of the same name gets a number."""
-    taken: dict[str, int] = {}
+def file_names(paths: list[str]) -> list[str]:
+    """A name per picture for its results, without its suffix; of pictures of one name, the later ones get numbers.
+
+    All differ also where capitals and small letters are the same to the file system."""
+    given: set[str] = set()
+    last: dict[str, int] = {}  # number given to each name, so that many of one name take no longer
     names = []
     for path in paths:
         stem = Path(path).stem or "picture"
-        taken[stem] = taken.get(stem, 0) + 1
-        names.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
+        name, number = stem, last.get(stem.casefold(), 1)
+        while name.casefold() in given:
+            number += 1
+            name = f"{stem}-{number}"
+        last[stem.casefold()] = number
+        given.add(name.casefold())
+        names.append(name)
     return names
 
 
@@ -178,9 +186,8 @@ def _choose_a_model() -> str:
     lines = []
     for name, folder in found.items():
         manifest = read_manifest(folder)
-        dataset = manifest.provenance.get("dataset", "an unnamed data set")
-        source = dataset.get("name", dataset) if isinstance(dataset, dict) else dataset
-        lines.append(f"  {name}: {manifest.system['task']['name']}, trained on {source}")
+        data = manifest.provenance.get("data", "unnamed data")
+        lines.append(f"  {name}: {manifest.system['task']['name']}, trained on {data}")
     return "\n".join(
         ["--model is needed, as no model knows every kind of picture. Your own folder, or one of these:", *lines]
     )

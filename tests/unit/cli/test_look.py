@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from foveate import model_folder
-from foveate.cli.look import find_pictures
+from foveate.cli.look import file_names, find_pictures
 from foveate.cli.main import main
 from foveate.errors import DataError
 from foveate.model_folder import save
@@ -31,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     )  # fmt: skip
     place = tmp_path_factory.mktemp("run") / "model"
-    save(system, place, provenance={"command": "test", "dataset": {"name": "random pictures"}})
+    save(system, place, provenance={"command": "test", "data": "random pictures"})
     return place
 
 
@@ -66,6 +66,12 @@ def test_a_line_per_picture_and_files_beside_it(
     assert result["scanpath"] == str(out / "a.png")
     with Image.open(out / "a.png") as picture:
         assert picture.width > 500
+
+
+def test_no_result_is_written_over_another() -> None:
+    """Nor where the file system takes capitals and small letters for the same."""
+    assert file_names(["a.jpg", "b/a.png", "a-2.jpg", "A.png", "a.gif"]) == ["a", "a-2", "a-2-2", "A-3", "a-4"]
+    assert file_names(["a-2.jpg", "a.jpg", "a.png", ".."]) == ["a-2", "a", "a-3", ".."]
 
 
 def test_json_is_one_object_per_line(
