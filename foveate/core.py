@@ -236,6 +236,20 @@ class ObservationShape:
     """Whether observations carry a relevance."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingLook:
+    """An auxiliary read that a family wants in training: the trainer feeds its readout to the task's loss."""
+
+    name: str
+    size_px: tuple[int, int] | None
+    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the state at every step,
+    and its losses are averaged over the steps."""
+    readout: str
+    """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the state, to a prediction."""
+    weight: float
+    """Weight of its loss."""
+
+
 class ActiveModel(Protocol):
     """A model family: perceives glimpses, keeps a state, offers an observation, predicts."""
 
@@ -260,6 +274,9 @@ class ActiveModel(Protocol):
     def observe(self, state: Any) -> Observation: ...
 
     def predict(self, state: Any) -> Prediction: ...
+
+    def training_looks(self) -> Sequence[TrainingLook]:
+        """Auxiliary losses of training; empty where there are none."""
 
     def price(self) -> Price: ...
 
@@ -329,6 +346,10 @@ class Task(Protocol):
 
     primary_metric: str  # key of metrics() that reports and budgets maximise; larger is better
 
+    @property
+    def num_outputs(self) -> int:
+        """How many things it tells apart or looks for: what the config of its model calls ``num_outputs``."""
+
     def loss(self, prediction: Prediction, target: Any) -> Array:
         """Training loss ``[n]``."""
 
@@ -343,20 +364,6 @@ class Task(Protocol):
 
     def answers(self, prediction: Prediction) -> Sequence[Mapping[str, Any]]:
         """The answer of each row in plain Python values, for people and JSON."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingLook:
-    """An auxiliary read that a family wants in training: the trainer feeds its readout to the task's loss."""
-
-    name: str
-    size_px: tuple[int, int] | None
-    """The whole scene, shrunk to this size; None: nothing further is read, the readout gets the state at every step,
-    and its losses are averaged over the steps."""
-    readout: str
-    """Name of the model's method that maps these pixels ``[n, C, h, w]``, or the state, to a prediction."""
-    weight: float
-    """Weight of its loss."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,12 +139,19 @@ def test_gradients_reach_every_parameter(case: tuple[str, Any]) -> None:
     for step in range(min(3, model.max_looks or 3)):
         state = updated(model, batch, state, looks_at(model, state, skip=step))
         loss = loss + _size(model.predict(state))
-    for look in model.training_looks() if hasattr(model, "training_looks") else ():
+    for look in model.training_looks():
         pixels = state if look.size_px is None else torch.rand(2, model.num_bands, *look.size_px) * 255
         loss = loss + _size(getattr(model, look.readout)(pixels))
     loss.backward()
     unreached = {key for key, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
     assert not unreached
+
+
+def test_training_looks_name_methods_of_the_model(model: Any) -> None:
+    """The trainer asks every family; one without auxiliary losses says so by an empty sequence."""
+    looks = model.training_looks()
+    assert len({look.name for look in looks}) == len(looks)
+    assert all(callable(getattr(model, look.readout)) and look.weight > 0 for look in looks)
 
 
 def _size(prediction: torch.Tensor) -> torch.Tensor:

@@ -84,6 +84,11 @@ def test_the_right_answer_scores_best(case: tuple[Any, Example]) -> None:
         assert score.mean() < best.mean()
 
 
+def test_it_says_how_many_outputs_it_needs(case: tuple[Any, Example]) -> None:
+    task, example = case
+    assert task.num_outputs == example.right.shape[1]
+
+
 def test_metrics_are_shares_and_one_for_the_right_answer(case: tuple[Any, Example]) -> None:
     task, example = case
     best = task.metrics(20 * example.right, example.target)

@@ -72,6 +72,9 @@ class Frontier(nn.Module):
     def predict(self, state):
         return self.head(state.evidence)
 
+    def training_looks(self):
+        return ()
+
     def price(self):
         m, out = len(self.nodes), self.head.out_features
         parts = {"open/glance": 192 * C, "look/embed": 192 * C + m * m + m * C, "predict/head": C * out}

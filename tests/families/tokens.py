@@ -70,6 +70,9 @@ class Tokens(nn.Module):
         queries = self.dense.expand(len(state.slots), SIDE**2, 4)
         return self.head(self.attend(state, queries)).transpose(1, 2).unflatten(2, (SIDE, SIDE))
 
+    def training_looks(self):
+        return ()
+
     def price(self):
         def attend(q):
             return q * (4 * C + 2 * (T + 1) * C)
