@@ -219,7 +219,7 @@ class Looker:
         scenes = scenes_of(pictures, num_bands=self.system.model.num_bands)
         noise = Noise(seed=0, scenes=np.array([picture.number for picture in pictures]))
         with torch.inference_mode():
-            episode = rollout(scenes, plan.player, noise=noise, keep_events=trail)
+            episode = rollout(scenes, plan.player, noise=noise, explore=self.system.is_drawn, keep_events=trail)
             seconds = (time.perf_counter() - start_s) / len(pictures)
             answers, certainty = self._said(episode.prediction)
             trails = self._trails(episode) if trail else {}
@@ -268,7 +268,8 @@ class Looker:
         scenes = scenes_of([ready], num_bands=self.system.model.num_bands)
         check_compatible(scenes, plan.player)
         noise = Noise(seed=0, scenes=np.array([ready.number]))
-        events = steps(scenes, plan.player, noise=noise, explore=False, ledger=Ledger(scenes.sizes_px))
+        ledger = Ledger(scenes.sizes_px)
+        events = steps(scenes, plan.player, noise=noise, explore=self.system.is_drawn, ledger=ledger)
         while True:
             with torch.inference_mode():  # not around the yield: it would leak into the caller
                 if (event := next(events, None)) is None:

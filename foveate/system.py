@@ -62,6 +62,11 @@ class System:
     task: Any
     critic: Any | None = None
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the policy's looks are draws even in evaluation: without noise they would all be at one place."""
+        return bool(POLICIES.facts(self.spec.policy.name).get("drawn"))
+
     def modules(self) -> dict[str, nn.Module]:
         """The parts that have weights, by name."""
         parts = {"model": self.model, "policy": self.policy, "critic": self.critic}

@@ -84,7 +84,7 @@ class _Run:
         from foveate.stopping.limits import Limits
 
         own = self.saved.system.spec.policy.name
-        chosen, explore = (None, False) if policy in (None, own) else control(str(policy), self.saved.system)
+        chosen, explore = (None, None) if policy in (None, own) else control(str(policy), self.saved.system)
         stop = None if budget is None else self._stopper(budget, stop_rule)
         result = play(
             self.saved.system,

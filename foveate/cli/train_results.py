@@ -15,6 +15,7 @@ from foveate.evaluation.record import record
 from foveate.evaluation.run import evaluate
 from foveate.model_folder import save
 from foveate.plain import plain
+from foveate.policies import POLICIES
 from foveate.stopping.budgets import BudgetTable
 from foveate.training.static import StaticResult, train_static
 
@@ -89,9 +90,11 @@ def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, 
         chosen = {"max_looks": looks, **options}
         return row_of(name, evaluate(system, recipe.test, num_scenes=num_scenes, batch_size=32, **chosen))
 
+    own = system.spec.policy.name
+    whose = "learned" if POLICIES.facts(own)["learned"] else f"the model's {own}"
     return [
-        run(f"learned looks, all {looks}"),
-        run(f"learned looks, budget {budget}", stop=stop),
+        run(f"{whose} looks, all {looks}"),
+        run(f"{whose} looks, budget {budget}", stop=stop),
         run(f"random looks, all {looks}", policy=random, explore=explore),
         run("glance only", max_looks=0),
     ]

@@ -63,7 +63,7 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
         model=system.model, policy=system.policy, critic=system.critic, task=system.task, max_looks=num_looks, ask=ask
     )
     price, columns = system.model.price(), []
-    for event in steps(scenes, player, noise=noise, explore=False, ledger=Ledger(scenes.sizes_px)):
+    for event in steps(scenes, player, noise=noise, explore=system.is_drawn, ledger=Ledger(scenes.sizes_px)):
         metrics = system.task.metrics(event.prediction, target)
         column = {"score": metrics[system.task.primary_metric], "noise": noise.step(every, event.step.num_looks)}
         column |= {f"cost.{unit}": amount for unit, amount in event.spent.items()}
@@ -96,7 +96,7 @@ def measured_ms(system: System, scenes: Scenes, num_looks: int, *, repeats: int 
     def seconds(looks: int) -> float:
         player = Player(model=system.model, policy=system.policy, max_looks=looks)
         start_s = time.perf_counter()
-        rollout(scenes, player)
+        rollout(scenes, player, explore=system.is_drawn)
         return time.perf_counter() - start_s
 
     seconds(num_looks)  # warm-up

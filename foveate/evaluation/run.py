@@ -50,10 +50,14 @@ def evaluate(
     limits: Limits | None = None,
     policy: Any | None = None,
     batch_size: int = 64,
-    explore: bool = False,
+    explore: bool | None = None,
 ) -> RunResult:
-    """Play every scene once under one policy and one stop rule. ``explore`` for policies whose looks are draws."""
+    """Play every scene once under one policy and one stop rule.
+
+    ``explore`` draws the looks, the same ones every time; None: as the system's own policy is meant, and not for
+    another ``policy``."""
     system.train(False)
+    drawn = _is_drawn(system, policy, explore)
     chosen = policy if policy is not None else system.policy
     player = Player(
         model=system.model, policy=chosen, critic=system.critic, task=system.task,
@@ -62,7 +66,7 @@ def evaluate(
     episodes, metrics, seconds = [], [], []
     for batch in batches(source, num_scenes, batch_size):
         start_s = time.perf_counter()
-        episode = rollout(batch.scenes, player, noise=Noise(seed=1, scenes=batch.indices), explore=explore)
+        episode = rollout(batch.scenes, player, noise=Noise(seed=1, scenes=batch.indices), explore=drawn)
         _wait(device_of(system))
         seconds.append((time.perf_counter() - start_s) / len(batch.scenes))
         scores = system.task.metrics(episode.prediction, to_device(batch.target, device_of(system)))
@@ -91,6 +95,10 @@ def evaluate(
     )
 
 
+def _is_drawn(system: System, policy: Any | None, explore: bool | None) -> bool:
+    return explore if explore is not None else policy is None and system.is_drawn
+
+
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -104,11 +112,13 @@ def accuracy_by_looks(
     num_scenes: int,
     max_looks: int,
     policy: Any | None = None,
-    explore: bool = False,
+    explore: bool | None = None,
     batch_size: int = 128,
 ) -> list[float]:
-    """Primary metric after 0..``max_looks`` looks of one policy, with the system's own reader, in one pass."""
+    """Primary metric after 0..``max_looks`` looks of one policy, with the system's own reader, in one pass.
+    ``explore`` as in :func:`evaluate`."""
     system.train(False)
+    drawn = _is_drawn(system, policy, explore)
     player = Player(
         model=system.model, policy=policy or system.policy, max_looks=max_looks, ask=frozenset({"prediction"})
     )
@@ -116,7 +126,7 @@ def accuracy_by_looks(
     for batch in batches(source, num_scenes, batch_size):
         target = to_device(batch.target, device_of(system))
         noise = Noise(seed=1, scenes=batch.indices)
-        episode = rollout(batch.scenes, player, noise=noise, explore=explore, keep_events=True)
+        episode = rollout(batch.scenes, player, noise=noise, explore=drawn, keep_events=True)
         metrics = [system.task.metrics(event.prediction, target) for event in episode.events]
         rows.append(np.stack([as_numpy(metric[system.task.primary_metric]) for metric in metrics], axis=1))
     return [float(score) for score in np.concatenate(rows).mean(axis=0)]

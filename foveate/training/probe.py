@@ -30,17 +30,18 @@ class Probe:
 
     def __call__(self, system: System) -> dict[str, float]:
         random = fresh_policy("random", system.model.observation_shape)
-        learned, control = self._metric(system, system.policy), self._metric(system, random)
+        learned = self._metric(system, system.policy, explore=system.is_drawn)
+        control = self._metric(system, random, explore=True)
         return {"eval/metric": learned, "eval/metric_random": control, "eval/gap": learned - control}
 
     @torch.inference_mode()
-    def _metric(self, system: System, policy: Any) -> float:
+    def _metric(self, system: System, policy: Any, *, explore: bool) -> float:
         system.train(False)
         player = Player(model=system.model, policy=policy, max_looks=self.num_looks)
         scores = []
         for batch in self.batches:
             noise = Noise(seed=0, scenes=batch.indices)
-            episode = rollout(batch.scenes, player, noise=noise, explore=not hasattr(policy, "score"))
+            episode = rollout(batch.scenes, player, noise=noise, explore=explore)
             metrics = system.task.metrics(episode.prediction, to_device(batch.target, self.device))
             scores.append(metrics[system.task.primary_metric])
         system.train()
