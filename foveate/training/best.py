@@ -16,7 +16,9 @@ from torch import Tensor, nn
 class Best:
     """Copies of the weights at the best probe, on the CPU. The scenes of the probe must not be those reported on."""
 
-    def __init__(self) -> None:
+    def __init__(self, judged_on: str = "") -> None:
+        """``judged_on`` names the scenes of the probe: metrics on others cannot be compared with these."""
+        self.judged_on = judged_on
         self.metric = -math.inf
         self.step: int | None = None
         """Where the kept weights come from; None: nothing was offered yet."""
@@ -27,11 +29,11 @@ class Best:
     def offer(self, modules: Mapping[str, nn.Module], *, metric: float, step: int) -> int:
         """Copy the weights unless better ones were offered; of equals the later stay, as their looks explored less.
 
-        Returns the step of those that are kept."""
+        A metric that is NaN is worse than any other. Returns the step of those that are kept."""
         self.judged_step = step
-        if self.step is not None and metric < self.metric:
+        if self.step is not None and not metric >= self.metric:
             return self.step
-        self.metric, self.step = metric, step
+        self.metric, self.step = -math.inf if math.isnan(metric) else metric, step
         self.weights = {
             name: {key: value.detach().cpu().clone() for key, value in module.state_dict().items()}
             for name, module in modules.items()
@@ -48,5 +50,6 @@ class Best:
         return vars(self).copy()
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Inverse of :meth:`state`."""
-        vars(self).update(state)
+        """Inverse of :meth:`state`; what was judged on other scenes is forgotten."""
+        if state.get("judged_on", self.judged_on) == self.judged_on:  # older checkpoints do not say
+            vars(self).update(state)

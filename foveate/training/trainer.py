@@ -96,9 +96,7 @@ class Trainer:
         self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
         self.agent = AgentLearner(system.policy, system.critic, config.ppo, self.world)
         self.probe = Probe(held_out, config, self.device) if held_out is not None else None
-        if config.keep == "best" and held_out is None:
-            raise UsageError("keep is 'best', and there are no scenes to judge by: give held_out, or keep 'last'")
-        self.best = Best() if config.keep == "best" else None
+        self.best = _best(config, held_out)
         self.console, self.title = (console if self.world.is_main else None), title
         for module in system.modules().values():
             self.world.share([*module.parameters(), *module.buffers()])
@@ -118,16 +116,17 @@ class Trainer:
         try:
             with Interrupt() as interrupt:
                 self._steps(journal, interrupt)
-            if self.progress >= 1 and self.best is not None and self.best.judged_step != self.step:
-                # A run bounded by time does not know beforehand which step is its last.
-                journal.log(self.step, {"time/elapsed_s": self.elapsed_s, **self._probed()})
+                if self.progress >= 1 and self.best is not None and self.best.judged_step != self.step:
+                    # A run bounded by time does not know beforehand which step is its last.
+                    journal.log(self.step, {"time/elapsed_s": self.elapsed_s, **self._probed()})
+                self._save()  # with the last weights: a run that is made longer goes on from them
+                finished = self.progress >= 1 and not self.world.agree(interrupt.asked)
         finally:
             journal.close()
-        self._save()  # with the last weights: a run that is made longer goes on from them
-        kept_step = self._take_best() if self.progress >= 1 else self.step
+        kept_step = self._take_best() if finished else self.step
         self.system.train(False)
         return TrainResult(
-            finished=self.progress >= 1,
+            finished=finished,
             steps=self.step,
             kept_step=kept_step,
             seconds=self.elapsed_s,
@@ -369,6 +368,14 @@ class Trainer:
                 self.agent.restore(content["agent"], self.device)
         if self.world.agree(is_lost):
             self.agent.buffer = []
+
+
+def _best(config: TrainConfig, held_out: Source | None) -> Best | None:
+    if config.keep != "best":
+        return None
+    if held_out is None:
+        raise UsageError("keep is 'best', and there are no scenes to judge by: give held_out, or keep 'last'")
+    return Best(f"{min(config.eval_scenes, len(held_out))} of {held_out.fingerprint}")
 
 
 def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None) -> Episode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from tests.unit.training.tiny import Bars, tiny_system, trainer, weights
 def judged(metrics: dict[int, float], folder: Path | None = None, *, seed: int = 0, **changes: Any) -> Trainer:
     """A trainer that keeps the best, and whose probe says what was written down for its step."""
     changes = {"eval_every": 2, "keep": "best", **changes}
-    run = trainer(folder, held_out=Bars(9), system=tiny_system(seed=seed), **changes)
+    held_out = changes.pop("held_out", Bars(9))
+    run = trainer(folder, held_out=held_out, system=tiny_system(seed=seed), **changes)
     run.probe = lambda system: {"eval/metric": metrics[run.step], "eval/gap": 0.0}  # type: ignore[assignment]
     return run
 
@@ -130,6 +132,43 @@ def test_what_is_kept_is_a_copy() -> None:
     best.put_into({"net": net})
     assert torch.equal(net.weight, before)
     assert (best.step, best.judged_step) == (1, 2)
+
+
+def test_a_metric_that_is_no_number_is_never_the_best() -> None:
+    net = torch.nn.Linear(2, 1)
+    best = Best()
+    offered = [math.nan, 0.5, math.nan, 0.4, 0.6]
+    assert [best.offer({"net": net}, metric=m, step=i) for i, m in enumerate(offered)] == [0, 1, 1, 1, 4]
+    assert best.metric == 0.6
+
+
+def test_a_best_that_was_judged_otherwise_does_not_count(tmp_path: Path) -> None:
+    """Metrics on more scenes, or on others, are no higher or lower than those before: they are of another exam."""
+    judged({2: 0.9, 4: 0.8, 6: 0.7}, tmp_path).run()
+    later = {8: 0.1}
+    assert judged(later, tmp_path, steps=8).run(resume=True).kept_step == 2
+    judged({2: 0.9, 4: 0.8, 6: 0.7}, tmp_path).run()
+    assert judged(later, tmp_path, steps=8, eval_scenes=4).run(resume=True).kept_step == 8
+    judged({2: 0.9, 4: 0.8, 6: 0.7}, tmp_path).run()
+    other = Bars(9)
+    other.fingerprint = "other bars"
+    assert judged(later, tmp_path, steps=8, held_out=other).run(resume=True).kept_step == 8
+
+
+def test_ctrl_c_while_the_end_is_judged_loses_nothing(tmp_path: Path) -> None:
+    """The last probe of a run bounded by time takes as long as any: a Ctrl-C in it waits until all is saved."""
+    run = judged({}, tmp_path, steps=10**6, seconds=0.2, eval_every=10**6)
+
+    def interrupted(system: System) -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        return {"eval/metric": 0.5, "eval/gap": 0.0}
+
+    run.probe = interrupted  # type: ignore[assignment]
+    result = run.run()
+    assert not result.finished
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == result.steps
+    assert judged({}, tmp_path, steps=10**6, seconds=0.2, eval_every=10**6).run(resume=True).kept_step == result.steps
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_folder_of_pictures_keeps_the_best(tmp_path: Path) -> None:
