@@ -37,7 +37,7 @@ WEIGHTS = {
     "critic": "critic/weights.safetensors",
 }
 SHIPPED = Path(__file__).parent / "assets" / "models"
-MAY_CHANGE = (CARD,)  # people write into it; its hash is only a record
+MAY_CHANGE = (CARD,)  # people write into it; its hash only tells whether they did
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 MIGRATIONS: dict[int, Migration] = {}
@@ -61,7 +61,7 @@ class Manifest:
     metrics: Mapping[str, Any]
     """What was measured, on data that neither training nor calibration saw."""
     files: Mapping[str, str]
-    """sha256 of every other file."""
+    """sha256 of every other file; of the card while it is as it was generated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,12 +230,18 @@ def _replaceable(path: Path) -> Path:
 
 
 def _finish(folder: Path, manifest: Manifest, budgets: BudgetTable | None, card: str | None, *, name: str) -> None:
-    """The card, and last the manifest with every file's hash."""
-    if card is not None or not (folder / CARD).exists() or budgets is not None:
+    """The card, and last the manifest with every file's hash; a card of somebody's own stays, and has none."""
+    is_ours = card is None and _is_generated(folder / CARD, manifest)
+    if card is not None or is_ours:
         write_text(folder / CARD, card if card is not None else model_card(asdict(manifest), budgets, name=name))
-    names = [*WEIGHTS.values(), BUDGETS, CARD]
+    names = [*WEIGHTS.values(), BUDGETS, *([CARD] if is_ours else ())]
     files = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     write_json(folder / MANIFEST, asdict(replace(manifest, files=files)))
+
+
+def _is_generated(card: Path, manifest: Manifest) -> bool:
+    """Whether nobody wrote into the card, so that it may be made again."""
+    return not card.exists() or _sha256(card) == manifest.files.get(CARD)
 
 
 def _checked(values: dict[str, Any], folder: Path) -> Manifest:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from foveate import atomic, model_folder
 from foveate.episode import Player
 from foveate.errors import ModelFolderError, OutputError
-from foveate.model_folder import MANIFEST, find_folder, load_system, read_manifest, save, update
+from foveate.model_folder import MANIFEST, find_folder, load_system, read_manifest, save, shipped, update
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
@@ -172,6 +172,35 @@ def test_the_card_may_be_edited(folder: Path) -> None:
     load_system(folder)
     (folder / "README.md").unlink()
     load_system(folder)
+
+
+def test_a_card_that_somebody_edited_or_gave_stays(tmp_path: Path) -> None:
+    """However often budgets are added; one that nobody touched follows them."""
+    for name, given in (("edited", None), ("given", "mine")):
+        folder = save(adaptivenn(), tmp_path / name, provenance=PROVENANCE, card=given)
+        (folder / "README.md").write_text("mine")
+        for _ in range(2):
+            update(folder, budgets=budget_table())
+            assert (folder / "README.md").read_text() == "mine"
+    folder = save(adaptivenn(), tmp_path / "untouched", provenance=PROVENANCE)
+    for metrics in ({"a": 1}, {"b": 2}):
+        update(folder, budgets=budget_table(), metrics=metrics)
+        text = (folder / "README.md").read_text()
+        assert "Calibrated on 60 pictures" in text
+        assert all(f"{name}: {value}" in text for name, value in metrics.items())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_shipped_model_can_be_loaded_and_asked(name: str) -> None:
+    """A part that was given another parameter since must not break the folders that are there."""
+    saved = load_system(name)
+    assert saved.budgets is not None
+    size_px = (2 * saved.system.model.glimpse_size_px(1)[0], 3 * saved.system.model.glimpse_size_px(1)[1])
+    player = Player(model=saved.system.model, policy=saved.system.policy, critic=saved.system.critic, max_looks=1)
+    with torch.inference_mode():
+        scenes = ArrayScenes(np.zeros((1, saved.system.model.num_bands, *size_px), np.uint8))
+        answers = saved.system.task.answers(rollout(scenes, player).prediction)
+    assert len(answers) == 1
 
 
 @pytest.mark.parametrize(
