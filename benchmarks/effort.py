@@ -11,12 +11,14 @@ class Effort:
 
     num_seeds: int = 3
     seconds: float | None = 120.0
-    """Of every training of a search, of ours and of static nets."""
+    """At most, of every training of a search; of static nets, exactly."""
+    search_steps: int | None = 320
+    """What ours do in that time on a core like this one: bounded by steps, a training can be repeated."""
     sign_seconds: float | None = 1200.0
     """Of every training on small signs, unless a model is shipped, whose seconds then count."""
     steps: int | None = None
-    test_scenes: int = 4096
-    calibration_scenes: int = 4096
+    test_scenes: int = 2048
+    calibration_scenes: int = 2048
     sign_scenes: int = 1024
     static_sides: tuple[int, ...] = (28, 42, 56, 84, 112)
     sign_sides: tuple[tuple[int, int], ...] = ((120, 160), (240, 320), (480, 640), (960, 1280))
@@ -37,7 +39,7 @@ class Effort:
 
 FULL = Effort()
 SMOKE = Effort(
-    num_seeds=1, seconds=None, sign_seconds=None, steps=3, test_scenes=64, calibration_scenes=64, sign_scenes=16,
-    static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10), forward_batch=4,
-    model="adaptivenn_tiny", timed_scenes=10,
+    num_seeds=1, seconds=None, search_steps=3, sign_seconds=None, steps=3, test_scenes=64, calibration_scenes=64,
+    sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
+    forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
 )  # fmt: skip

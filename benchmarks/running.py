@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -39,21 +39,39 @@ def run_cells(
 ) -> Outcome:
     """Run what is not cached, the most wanted first; with ``minutes``, only what should still fit."""
     start_s, outcome = clock(), Outcome()
+
+    def fits(cell: Cell) -> bool:
+        left = float("inf") if minutes is None else minutes - (clock() - start_s) / 60
+        return _fits(cell, context, left, outcome)
+
     pending = [pair for pair in in_order(benchmarks) if cached(pair[0], context) is None]
-    for is_alone, some in _phases(pending):
-        with _workers(1 if is_alone else context.jobs, context.threads) as pool:
-            running: dict[Future[str], Cell] = {}
-            jobs = 1 if is_alone else context.jobs
-            while some or running:
-                while some and len(running) < jobs:
-                    cell, benchmark = some.pop(0)
-                    left = float("inf") if minutes is None else minutes - (clock() - start_s) / 60
-                    if _fits(cell, context, left, outcome):
-                        running[pool.submit(_measure, cell, benchmark.run, context)] = cell
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    _collect(running.pop(future), future, context, outcome)
-                    after_each()
+    for jobs, some in _phases(pending, jobs=context.jobs):
+        while some:  # again with new workers where one was killed
+            _run_phase(some, jobs, context, outcome, fits, after_each)
     return outcome
+
+
+def _run_phase(
+    pending: list[Pair],
+    jobs: int,
+    context: Context,
+    outcome: Outcome,
+    fits: Callable[[Cell], bool],
+    after_each: Callable[[], None],
+) -> None:
+    """Until nothing is pending, or a worker was killed."""
+    running: dict[Future[str], Cell] = {}
+    is_broken = False
+    with _workers(jobs, context.threads) as pool:
+        while running or (pending and not is_broken):
+            while pending and len(running) < jobs and not is_broken:
+                cell, benchmark = pending.pop(0)
+                if fits(cell):
+                    running[pool.submit(_measure, cell, benchmark.run, context)] = cell
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                _collect(running.pop(future), future, context, outcome)
+                after_each()
+                is_broken |= isinstance(future.exception(), BrokenExecutor)
 
 
 def in_order(benchmarks: Sequence[Benchmark]) -> list[Pair]:
@@ -66,11 +84,11 @@ def expected_minutes(cell: Cell, context: Context) -> float:
     return cell.minutes + sum(training.expected_minutes(context) for training in cell.uses)
 
 
-def _phases(pending: list[Pair]) -> list[tuple[bool, list[Pair]]]:
-    """Timings that need no training first, while the machine is quiet; those that time what was trained last."""
+def _phases(pending: list[Pair], *, jobs: int) -> list[tuple[int, list[Pair]]]:
+    """Cells and how many at a time: timings that need no training first, those that time what was trained last."""
     first = [pair for pair in pending if pair[0].alone and not pair[0].uses]
     last = [pair for pair in pending if pair[0].alone and pair[0].uses]
-    return [(True, first), (False, [pair for pair in pending if not pair[0].alone]), (True, last)]
+    return [(1, first), (jobs, [pair for pair in pending if not pair[0].alone]), (1, last)]
 
 
 def _fits(cell: Cell, context: Context, left_minutes: float, outcome: Outcome) -> bool:
@@ -100,6 +118,10 @@ def _measure(cell: Cell, measure: Measure, context: Context) -> str:
 def _collect(cell: Cell, future: Future[str], context: Context, outcome: Outcome) -> None:
     try:
         failure = future.result()
+    except BrokenExecutor:  # killed, for memory perhaps; the pool is lost, and with it what was beside this cell
+        outcome.failed[cell.name] = "its process was killed"
+        context.log(f"FAIL  {cell.name}: its process was killed")
+        return
     except NotHereError as error:
         outcome.skipped[cell.name] = str(error)
         context.log(f"skip  {cell.name}: {error}")

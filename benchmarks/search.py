@@ -17,8 +17,7 @@ from benchmarks.tables import Table, at_least, differences, numbers, percent, po
 from benchmarks.training import Learned, Training, learned
 from foveate.evaluation.record import batches
 from foveate.evaluation.run import accuracy_by_looks
-from foveate.policies import POLICIES
-from foveate.system import resolve
+from foveate.system import fresh_policy
 
 PLACEMENTS = ("free", "lattice")
 PAPER_ACCURACY = 0.952
@@ -34,7 +33,7 @@ def ours(effort: Effort, seed: int, *, placement: str = "free", **options: Any) 
         options={"placement": placement, **options},
         seed=seed,
         seconds=effort.seconds,
-        steps=effort.steps,
+        steps=effort.search_steps,
     )
 
 
@@ -118,7 +117,7 @@ def _run(cell: Cell, context: Context) -> Values:
     trained, count = learned(training, context), cell.config["test_scenes"]
     looks = trained.recipe.train.num_looks
     by_looks = accuracy_by_looks(trained.system, trained.recipe.test, num_scenes=count, max_looks=looks)
-    random = POLICIES.get("random")(resolve(POLICIES.facts("random")["config"])())
+    random = fresh_policy("random", trained.system.model.observation_shape)
     random_looks = accuracy_by_looks(
         trained.system, trained.recipe.test, num_scenes=count, max_looks=looks, policy=random, explore=True
     )
@@ -224,9 +223,9 @@ def _learning_tables(results: Results) -> list[Table]:
         sentences += _sentence(results, placement)
     head = ["", "found within 7 px", "same reader, random looks", "reinforcement adds"]
     note = (
-        "The glance's own answer lives on an 8 × 8 grid of 28 px cells, which is coarse for 7 px under free placement; "
-        "on the lattice it is not. The static net on the same 42 px thumbnail, under "
-        "“Looking pays”, is the stronger glance."
+        "The glance's own answer lives on the cells of its map: 28 px on the lattice, where a cell is a place, and 20 "
+        "px placed freely, which is coarse for 7 px. The static net on the same 42 px thumbnail, under “Looking pays”, "
+        "is the stronger glance."
     )
     return [Table(title="", head=head, rows=rows, notes=[*sentences, note])]
 

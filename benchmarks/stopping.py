@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,8 +59,10 @@ def sign_training(effort: Effort, seed: int) -> Training | None:
 
 
 def shipped_hash(name: str) -> str:
-    """Of the weights, so that results follow the model that is shipped."""
-    return needed(name).manifest.files["model.safetensors"][:16]
+    """Of all weights, so that results follow the model that is shipped."""
+    files = needed(name).manifest.files
+    weights = "".join(files[file] for file in sorted(files) if file.endswith(".safetensors"))
+    return hashlib.sha256(weights.encode()).hexdigest()[:16]
 
 
 def system_of(cell: Cell, context: Context) -> System:

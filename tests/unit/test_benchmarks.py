@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +143,22 @@ def test_the_first_seed_of_everything_comes_before_the_second_of_anything(contex
 
 def _pid_of(cell: Cell, context: Context) -> dict[str, int]:
     return {"pid": os.getpid()}
+
+
+def _killed_once(cell: Cell, context: Context) -> dict[str, float]:
+    """As by a machine that runs out of memory, in the first process that comes here."""
+    if cell.variant == "a":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"x": 1.0}
+
+
+def test_a_killed_process_fails_its_cell_and_not_the_rest(context: Context) -> None:
+    cells = [_cell(name) for name in ("a", "b", "c", "d")]
+    toy = Benchmark(name="toy", title="Toys", cells=cells, run=_killed_once, tables=_no_tables)
+    outcome = run_cells([toy], Context(cache=context.cache, threads=1, jobs=2), minutes=None)
+    assert "toy/a/0" in outcome.failed
+    assert "toy/d/0" in outcome.done  # what ran beside it is lost with it
+    assert {*outcome.done, *outcome.failed} == {cell.name for cell in cells}
 
 
 def _no_tables(results: Results) -> list[Table]:
