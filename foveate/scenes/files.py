@@ -50,8 +50,8 @@ def open_files(reader: str, paths: Sequence[str], *, num_bands: int, value_range
 
 
 def _file_types() -> list[str]:
-    return [kind for kind in SCENES if SCENES.facts(kind)["source"] == "file"]
+    return [kind for kind in SCENES if SCENES.facts(kind).get("source") == "file"]
 
 
 def _suffixes(kind: str) -> list[str]:
-    return [suffix.lower() for suffix in SCENES.facts(kind)["suffixes"]]
+    return [suffix.lower() for suffix in SCENES.facts(kind).get("suffixes", ())]

@@ -8,6 +8,7 @@ model's. Floats are in [0, 1]; integers use the range of their type.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -77,8 +78,12 @@ def scenes_of(pictures: Sequence[Ready], *, num_bands: int) -> Scenes:
 
 
 def _beginning(path: str, num_bytes: int = 1 << 14) -> bytes:
-    with open(path, "rb") as file:  # noqa: PTH123 (it was opened as a scene before: it is a regular file)
-        return file.read(num_bytes)
+    """Of a file; of what only its scene type can open, a folder or an address, the name."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 (of a picture it is a regular file: it was opened before)
+            return file.read(num_bytes)
+    except OSError:
+        return os.fsencode(path)
 
 
 def _held(picture: Given, num_bands: int, value_range: tuple[float, float]) -> NDArray[Any]:

@@ -138,6 +138,27 @@ def test_types_do_not_mix_in_a_batch_and_the_same_pixels_get_the_same_answer(mod
         load(model).look(tmp_path / "grey.dcm")
 
 
+def test_a_scene_that_is_a_folder_is_looked_at_like_a_file(model: Path, tmp_path: Path) -> None:
+    class Tiles(Slides):
+        """A folder of many files, or a place that no file system knows."""
+
+        @staticmethod
+        def opened(path: str) -> Any:
+            return PIXELS
+
+    SCENES.register("tiles", Tiles, source="file", suffixes=(".zarr",))
+    (tmp_path / "a.zarr").mkdir()
+    for place in (tmp_path / "a.zarr", "https://example.org/a.zarr"):
+        assert isinstance(load(model).look(place), Answer)
+
+
+def test_a_type_that_says_little_of_itself_disturbs_nobody() -> None:
+    SCENES.register("bare", Slides)
+    SCENES.register("nameless", Slides, source="file")
+    assert reader_of("a.png") == "pictures"
+    assert ".jpg" in file_suffixes()
+
+
 def test_a_name_that_nobody_reads_says_who_could(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "SCENES", Registry("scene type"))
     with pytest.raises(SceneError, match=r"a\.png: no scene type reads this file"):
