@@ -7,15 +7,21 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
 from foveate.atomic import write_json
 from foveate.cli.measure import Row, calibration_warning, control, half_width, row_of
 from foveate.cli.output import note
 from foveate.core import Stopper
+from foveate.episode import Player
 from foveate.evaluation.record import record
 from foveate.evaluation.run import evaluate
-from foveate.model_folder import save
+from foveate.model_folder import save, update
 from foveate.plain import plain
 from foveate.policies import POLICIES
+from foveate.rollout import rollout
+from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
 from foveate.training.static import StaticResult, train_static
 
@@ -35,21 +41,22 @@ def finish(
     num_looks = recipe.train.num_looks
     note("calibrating stop thresholds on held-out scenes")
     budgets = calibrated(system, recipe.calibration, num_looks=num_looks, num_scenes=max_scenes)
+    # Kept from here on, whatever becomes of the comparison: training is what takes long.
+    save(system, folder / "model", provenance=provenance(recipe, result), budgets=budgets)
     note("measuring on test scenes, beside the same weights with random looks")
     count = min(max_scenes, len(recipe.test))
     budget = f"{min(2.0, num_looks / 2):g} looks"
     rows = measured(recipe, system, budgets.stopper(budget), num_scenes=count, budget=budget)
-    static_s = STATIC_SHARE * result.seconds
-    note(f"training a plain net on glance-sized thumbnails for {static_s:.0f} s ({STATIC_SHARE:.0%} of the time)")
-    static = opponent(recipe, system, seconds=static_s, num_scenes=count, device=device)
-    rows.append(
-        Row(
-            name=f"plain net on {static.input_px[0]} x {static.input_px[1]} px",
-            accuracy=static.accuracy, half_width=half_width(static.accuracy, count), looks=None,
-            macs=static.macs, sensed_px=static.input_px[0] * static.input_px[1],
-            seconds_per_scene=static.seconds_per_scene,
-        )
-    )  # fmt: skip
+    static = opponent(recipe, system, seconds=STATIC_SHARE * result.seconds, num_scenes=count, device=device)
+    if static is not None:
+        rows.append(
+            Row(
+                name=f"plain net on {static.input_px[0]} x {static.input_px[1]} px",
+                accuracy=static.accuracy, half_width=half_width(static.accuracy, count), looks=None,
+                macs=static.macs, sensed_px=static.input_px[0] * static.input_px[1],
+                seconds_per_scene=static.seconds_per_scene,
+            )
+        )  # fmt: skip
     results = {
         "metric": system.task.primary_metric,
         "num_scenes": count,
@@ -61,13 +68,8 @@ def finish(
         "suggested_budget": budget,
         "remarks": [*remarks(recipe, count, result, static), *filter(None, [calibration_warning(budgets)])],
     }
-    save(
-        system,
-        folder / "model",
-        provenance=provenance(recipe, result),
-        budgets=budgets,
-        metrics={row.name: {"accuracy": row.accuracy, "looks": row.looks, "macs": row.macs} for row in rows},
-    )
+    told = {row.name: {"accuracy": row.accuracy, "looks": row.looks, "macs": row.macs} for row in rows}
+    update(folder / "model", budgets=budgets, metrics=told)  # with the budgets, the card is written again
     write_json(folder / "results.json", plain(results))
     return results
 
@@ -100,17 +102,20 @@ def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, 
     ]
 
 
-def opponent(recipe: Recipe, system: System, *, seconds: float, num_scenes: int, device: str) -> StaticResult:
-    """A plain net that sees what the glance sees."""
-    config = system.model.config
-    readout = getattr(config, "readout", {})
+def opponent(recipe: Recipe, system: System, *, seconds: float, num_scenes: int, device: str) -> StaticResult | None:
+    """A plain net that sees what the glance sees, or as much as one look where there is none. None for a task whose
+    predictions are neither classes nor places, which are all that it can give."""
+    model, answer = system.model, blind_prediction(system)
+    if getattr(answer, "ndim", None) not in (2, 4):
+        return None
+    note(f"training a plain net on glance-sized thumbnails for {seconds:.0f} s ({STATIC_SHARE:.0%} of the time)")
     return train_static(
         recipe.source,
         recipe.test,
         system.task,
         num_outputs=system.task.num_outputs,
-        input_px=config.glance_px,
-        places=tuple(readout["grid"]) if readout.get("name") == "map" else None,
+        input_px=model.glimpse_size_px(0 if model.opening == "glance" else 1),
+        places=tuple(answer.shape[2:]) or None,
         seconds=seconds,
         batch_size=min(recipe.train.batch_size, 64),
         seed=recipe.train.seed,
@@ -119,12 +124,25 @@ def opponent(recipe: Recipe, system: System, *, seconds: float, num_scenes: int,
     )
 
 
-def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResult) -> list[str]:
+@torch.inference_mode()
+def blind_prediction(system: System) -> Any:
+    """The prediction of one black scene without a look, for its shape."""
+    model = system.model
+    black = np.full((1, model.num_bands, 64, 64), model.value_range[0], np.float32)
+    player = Player(model=model, policy=system.policy, max_looks=0)
+    return rollout(ArrayScenes(black, value_range=model.value_range), player).prediction
+
+
+def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResult | None) -> list[str]:
     """What a reader must know to judge the table."""
     lines = [
         f"measured on {count} scenes that were neither trained nor calibrated on; ± is the 95 % interval of so many",
         f"trained {result.seconds:.0f} s ({result.steps} steps); "
-        f"the plain net {static.train_s:.0f} s ({static.steps} steps)",
+        + (
+            "no plain net stands beside it: it gives classes or places, and this task asks for neither"
+            if static is None
+            else f"the plain net {static.train_s:.0f} s ({static.steps} steps)"
+        ),
     ]
     if recipe.train.keep == "best":
         lines.append(
