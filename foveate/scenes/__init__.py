@@ -1,7 +1,8 @@
 """Scene types: what can be looked at. Each reads only what is looked at, and counts it.
 
 Facts: ``source`` is what one scene is given as ("array", "file"), ``suffixes`` the ends of file names it answers to,
-the longest that fits first, ``any_name`` whether it takes files of names that nobody answers to.
+the longest that fits first, ``any_name`` whether it takes files of names that nobody answers to. A fact that is absent
+is None, none, False.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ from __future__ import annotations
 from foveate.core import Scenes
 from foveate.registry import Registry
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
+
 SCENES: Registry[type[Scenes]] = Registry("scene type")
 SCENES.register("array", "foveate.scenes.memory:ArrayScenes", source="array", suffixes=())
 SCENES.register(
     "pictures",
     "foveate.scenes.pictures:PictureScenes",
     source="file",
-    suffixes=(".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"),
+    suffixes=PICTURE_SUFFIXES,
     any_name=True,
 )

@@ -23,7 +23,6 @@ from foveate.errors import SceneError
 from foveate.scenes.modes import WHITE, Matte, Mode, to_mode
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # not all of Pillow's: some start other programs
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 MAX_PX = 1 << 28  # 268 million; 0.8 GB of RGB
 BYTES_PER_PX = 32  # no picture file is larger than this times its pixels, but for a little header
 ORIENTATION = 0x0112  # EXIF and TIFF tag

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from foveate.core import take
 from foveate.errors import DataError
-from foveate.scenes.decode import SUFFIXES
-from foveate.scenes.label_files import LABEL_FILE_NAMES, LABEL_SUFFIXES, LabelledPicture, read_labels
+from foveate.scenes import PICTURE_SUFFIXES
+from foveate.scenes.label_files import LABEL_FILE_NAMES, LABEL_SUFFIXES, SPLIT_NAMES, LabelledPicture, read_labels
 
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 SHOWN = 5  # how many offending names a message lists
 
 
@@ -147,7 +146,7 @@ def _nothing_found(root: Path, ignored: Mapping[str, int]) -> str:
             "make one sub-folder per class, or a labels.csv with the columns path and label"
         )
     passed_over = "".join(f"; passed over: {count} {reason}" for reason, count in ignored.items())
-    return f"{root}: has no pictures ({', '.join(SUFFIXES)}){passed_over}"
+    return f"{root}: has no pictures ({', '.join(PICTURE_SUFFIXES)}){passed_over}"
 
 
 def _count(ignored: dict[str, int], reason: str, count: int) -> None:
@@ -171,7 +170,7 @@ def _pictures_in(folder: str | Path, ignored: dict[str, int]) -> Iterator[str]:
                 continue
             if _is_hidden(entry.name):
                 _count(ignored, "hidden files", 1)
-            elif entry.name.lower().endswith(SUFFIXES):
+            elif entry.name.lower().endswith(PICTURE_SUFFIXES):
                 yield entry.path
             else:
                 _count(ignored, "files that are no pictures", 1)

@@ -22,15 +22,7 @@ from foveate.errors import DataError
 LABEL_FILE_NAMES = ("labels.csv", "labels.jsonl", "metadata.csv", "metadata.jsonl")
 LABEL_SUFFIXES = (".csv", ".jsonl")
 EDGES = ("top", "left", "bottom", "right")
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "": "",
-}
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +93,14 @@ def _picture(file: Path, line: int, row: Mapping[str, Any]) -> LabelledPicture:
                 "needed are path and label"
             )
     split = str(row.get("split") or "").strip().lower()
-    if split not in SPLITS:
+    if split and split not in SPLIT_NAMES:
         raise DataError(f"{file}, line {line}: the split is {split!r}; allowed are train, val and test")
     try:
         boxes = _boxes(row)
     except (ValueError, TypeError) as error:
         raise DataError(f"{file}, line {line}: {error}; a box is [top, left, bottom, right] in pixels") from error
     whole = str(file.parent / str(path).strip())
-    return LabelledPicture(path=whole, label=str(label).strip(), split=SPLITS[split], boxes_px=boxes)
+    return LabelledPicture(path=whole, label=str(label).strip(), split=SPLIT_NAMES.get(split, ""), boxes_px=boxes)
 
 
 def _boxes(row: Mapping[str, Any]) -> NDArray[np.float32] | None:

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from foveate.errors import SceneError
-from foveate.scenes import SCENES
-from foveate.scenes.decode import SUFFIXES, decode, read_bytes, read_header
+from foveate.scenes.decode import decode, read_bytes, read_header
 from foveate.scenes.modes import Mode
 
 RAMP = np.add.outer(np.arange(20) * 5, np.arange(30) * 4).astype(np.uint8)  # [20, 30], smooth: JPEG keeps it well
@@ -288,7 +287,3 @@ def test_lab_and_ycc_become_rgb(tmp_path: Path) -> None:
     assert pixels_of(path, "L").shape == (20, 30, 1)
     ycc = saved(tmp_path / "ycc.tif", Image.fromarray(COLOUR).convert("YCbCr"))
     assert np.abs(pixels_of(ycc).astype(int) - COLOUR).max() <= 3
-
-
-def test_the_registry_names_the_same_suffixes() -> None:
-    assert SCENES.facts("pictures")["suffixes"] == SUFFIXES
