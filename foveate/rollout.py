@@ -28,7 +28,7 @@ from foveate.core import (
 from foveate.cost import Ledger
 from foveate.episode import Episode, Event, Flags, Player, assemble, take_flags
 from foveate.errors import IncompatibleError
-from foveate.geometry.viewpoint import WHOLE_SCENE
+from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 
 
@@ -71,9 +71,8 @@ def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> Any:
     if model.opening == "free":
         return model.open(None, scenes.sizes_px)
     rows, size_px = np.arange(len(scenes)), model.glimpse_size_px(0)
-    whole = np.tile(np.asarray(WHOLE_SCENE, np.float32), (len(rows), 1, 1))
     with ledger.timed("read"):
-        glance = scenes.read(whole, size_px)
+        glance = scenes.read(whole_scene(len(rows)), size_px)
     ledger.charge_read(rows, glance, valid=np.ones((len(rows), 1), bool), size_px=size_px)
     with ledger.timed("open"):
         state = model.open(glance.pixels, scenes.sizes_px)

@@ -9,9 +9,9 @@ from typing import Any
 from foveate.errors import UsageError, suggest
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
+from foveate.training.config import ENDLESS
 
 MINUTES = 10.0  # of training on a folder, if nothing else was said
-ENDLESS = 1_000_000  # steps of a run that is bounded by time
 
 
 def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = None, **settings: Any) -> Recipe:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
 
 Array = Any  # numpy.ndarray or torch.Tensor; named so that signatures read
 
@@ -20,11 +22,9 @@ SNAP_PX = 0.01  # pixel edges closer than this to an integer are that integer
 WHOLE_SCENE = (0.0, 0.0, 1.0, 1.0)
 
 
-def whole_scene(like: Array, num_scenes: int) -> Array:
-    """The viewpoint of the opening glance: ``[n, 1, 4]``, of the dtype and device of ``like``."""
-    xp = array_namespace(like)
-    row = xp.asarray(WHOLE_SCENE, dtype=like.dtype, device=device(like))
-    return xp.broadcast_to(row, (num_scenes, 1, 4))
+def whole_scene(num_scenes: int) -> NDArray[np.float32]:
+    """The viewpoint of the opening glance: ``[n, 1, 4]``."""
+    return np.tile(np.asarray(WHOLE_SCENE, np.float32), (num_scenes, 1, 1))
 
 
 def clamp_inside(viewpoints: Array) -> Array:

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from foveate.recipes.folder_parts import Pair, find_parts
 from foveate.recipes.recipe import Recipe
 from foveate.system import PartSpec, SystemSpec
-from foveate.training.config import TrainConfig
+from foveate.training.config import ENDLESS, TrainConfig
 from foveate.training.ppo import PpoConfig
 
-ENDLESS = 1_000_000  # steps of a run that is bounded by time
 MIXED_ASPECTS = 1.5  # pictures whose shapes differ more than this share a square glance
 
 

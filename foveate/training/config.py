@@ -9,6 +9,8 @@ from foveate.errors import UsageError
 from foveate.training.lesson import LossConfig
 from foveate.training.ppo import PpoConfig
 
+ENDLESS = 10_000_000  # steps of a training that is bounded by time
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:

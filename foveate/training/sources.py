@@ -87,13 +87,6 @@ def label_and_place(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, i
     }
 
 
-def to_device(value: Any, device: torch.device) -> Any:
-    """A target, or anything else that is a tensor or a mapping of tensors and plain values."""
-    if isinstance(value, Mapping):
-        return {key: to_device(item, device) for key, item in value.items()}
-    return value.to(device) if hasattr(value, "to") else value
-
-
 def training_indices(
     step: int, *, batch_size: int, num_scenes: int, seed: int, multiple_of: int = 1
 ) -> tuple[Indices, int]:

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foveate.core import Scenes, Task
+from foveate.core import Scenes, Task, to_device
 from foveate.errors import TrainingError, UsageError
-from foveate.geometry.viewpoint import WHOLE_SCENE
+from foveate.geometry.viewpoint import whole_scene
 from foveate.models.static_net import StaticNet, StaticNetConfig
+from foveate.training.config import ENDLESS
 from foveate.training.feed import ahead
 from foveate.training.optimizer import decay_groups
-from foveate.training.sources import Source, to_device, training_indices
+from foveate.training.sources import Source, training_indices
 
-ENDLESS = 10_000_000  # steps of a training that is bounded by time
 WARMUP_FRAC = 0.1
 
 
@@ -153,8 +153,7 @@ def measure_static(
 
 def thumbnails(scenes: Scenes, size_px: tuple[int, int]) -> Any:
     """The whole of every scene, shrunk: ``[n, C, h, w]``."""
-    whole = np.tile(np.asarray(WHOLE_SCENE, np.float32), (len(scenes), 1, 1))
-    return scenes.read(whole, size_px).pixels[:, 0]
+    return scenes.read(whole_scene(len(scenes)), size_px).pixels[:, 0]
 
 
 def _batches(source: Source, num_scenes: int, batch_size: int) -> Iterator[Any]:

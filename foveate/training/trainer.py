@@ -25,6 +25,7 @@ from foveate.config import to_plain
 from foveate.core import to_device
 from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
+from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.system import System
@@ -227,8 +228,7 @@ class Trainer:
             if look.size_px is None:
                 predictions = [readout(event.state) for event in episode.events]
             else:
-                whole = np.tile(np.array([0, 0, 1, 1], np.float32), (len(part.scenes), 1, 1))
-                predictions = [readout(part.scenes.read(whole, look.size_px).pixels[:, 0])]
+                predictions = [readout(part.scenes.read(whole_scene(len(part.scenes)), look.size_px).pixels[:, 0])]
             each = torch.stack([self.system.task.loss(prediction, target) for prediction in predictions])
             losses[look.name] = (each.mean(0), look.weight)
         return losses
