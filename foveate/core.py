@@ -344,7 +344,7 @@ class StopRule(Protocol):
 class Task(Protocol):
     """What is asked of a scene."""
 
-    primary_metric: str  # key of metrics() that reports and budgets maximise; larger is better
+    primary_metric: str  # key of metrics() that reports and budgets maximise: of each scene a share in [0, 1]
 
     @property
     def num_outputs(self) -> int:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from foveate.evaluation.interval import Z_95, half_width
 
 if TYPE_CHECKING:
     from foveate.evaluation.run import RunResult
     from foveate.stopping.budgets import BudgetTable
     from foveate.system import System
 
-
-Z_95 = 1.96  # half of a normal distribution's 95 % interval, in standard deviations
 FEW_SCENES = 100  # fewer calibrate too roughly to rely on: the standard error of a share may be 5 points and more
 ADVISED_SCENES = 400  # at most 2.5 points
 
@@ -49,12 +48,6 @@ def row_of(name: str, result: RunResult) -> Row:
         decoded_px=result.mean_decoded_px,
         read_bytes=result.mean_read_bytes,
     )
-
-
-def half_width(share: float, count: int) -> float:
-    """Of Wilson's 95 % interval of a share."""
-    z = Z_95
-    return z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
 
 
 def standard_error(budgets: BudgetTable) -> float:

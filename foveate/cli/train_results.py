@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from foveate.atomic import write_json
-from foveate.cli.measure import Row, calibration_warning, control, half_width, row_of
+from foveate.cli.measure import Row, calibration_warning, control, row_of
 from foveate.cli.output import note
 from foveate.core import Stopper
 from foveate.episode import Player
+from foveate.evaluation.interval import half_width
 from foveate.evaluation.record import record
 from foveate.evaluation.run import evaluate
 from foveate.model_folder import save, update

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from foveate.evaluation import units
+from foveate.evaluation.interval import interval
 from foveate.evaluation.markup import Html, el, join
 from foveate.evaluation.plot import Panel, Scale, Series, round_range, text_px
 from foveate.evaluation.report_data import ExitHistogram, SceneSection
@@ -124,13 +125,6 @@ def training(section: SceneSection, width_px: int) -> Html:
         ]
     parts.append(panel.end_labels(ends))
     return panel.figure(*parts, description="Accuracy by seconds of training")
-
-
-def interval(share: float, num: int, *, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share that was counted over so many scenes."""
-    centre = (share + z * z / (2 * num)) / (1 + z * z / num)
-    half = z / (1 + z * z / num) * math.sqrt(share * (1 - share) / num + z * z / (4 * num * num))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def panel_of(

@@ -17,6 +17,7 @@ from foveate.noise import Noise
 from foveate.rollout import rollout, steps
 from foveate.stopping.traces import Origin, Traces
 from foveate.system import System
+from foveate.tasks.primary import primary
 
 TRACED = frozenset({"value", "certainty", "prediction"})
 
@@ -65,7 +66,7 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
     price, columns = system.model.price(), []
     for event in steps(scenes, player, noise=noise, explore=system.is_drawn, ledger=Ledger(scenes.sizes_px)):
         metrics = system.task.metrics(event.prediction, target)
-        column = {"score": metrics[system.task.primary_metric], "noise": noise.step(every, event.step.num_looks)}
+        column = {"score": primary(system.task, metrics), "noise": noise.step(every, event.step.num_looks)}
         column |= {f"cost.{unit}": amount for unit, amount in event.spent.items()}
         each_look = price.look_macs + price.observe_macs + system.policy.macs(event.observation)
         at_least = price.open_macs + price.observe_macs + price.predict_macs

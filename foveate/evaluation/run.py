@@ -17,6 +17,7 @@ from foveate.evaluation.record import batches, device_of
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.system import System
+from foveate.tasks.primary import primary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,7 @@ def evaluate(
         _wait(device_of(system))
         seconds.append((time.perf_counter() - start_s) / len(batch.scenes))
         scores = system.task.metrics(episode.prediction, to_device(batch.target, device_of(system)))
+        primary(system.task, scores)  # refused at the first batch
         metrics.append({name: as_numpy(value) for name, value in scores.items()})
         episodes.append(episode)
     every = {name: np.concatenate([m[name] for m in metrics]).astype(np.float64) for name in metrics[0]}
@@ -128,5 +130,5 @@ def accuracy_by_looks(
         noise = Noise(seed=1, scenes=batch.indices)
         episode = rollout(batch.scenes, player, noise=noise, explore=drawn, keep_events=True)
         metrics = [system.task.metrics(event.prediction, target) for event in episode.events]
-        rows.append(np.stack([as_numpy(metric[system.task.primary_metric]) for metric in metrics], axis=1))
+        rows.append(np.stack([as_numpy(primary(system.task, metric)) for metric in metrics], axis=1))
     return [float(score) for score in np.concatenate(rows).mean(axis=0)]

@@ -12,6 +12,7 @@ from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.system import System, fresh_policy
+from foveate.tasks.primary import primary
 from foveate.training.config import TrainConfig
 from foveate.training.sources import Source
 
@@ -43,6 +44,6 @@ class Probe:
             noise = Noise(seed=0, scenes=batch.indices)
             episode = rollout(batch.scenes, player, noise=noise, explore=explore)
             metrics = system.task.metrics(episode.prediction, to_device(batch.target, self.device))
-            scores.append(metrics[system.task.primary_metric])
+            scores.append(primary(system.task, metrics))
         system.train()
         return float(torch.cat(scores).mean())

@@ -1,0 +1,31 @@
+"""The metric that tables and budgets rely on, checked where it is made: they show shares, and intervals of shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from foveate.core import Task, as_numpy
+from foveate.errors import IncompatibleError
+from foveate.geometry.viewpoint import Array
+
+ROUNDING = 1e-5  # what float32 may add to 1
+
+
+def primary(task: Task, metrics: Mapping[str, Array]) -> Array:
+    """The task's primary metric ``[n]``, a share in [0, 1] of each scene.
+
+    Raises IncompatibleError, with the remedy, for a metric that the task does not give, or that is no share."""
+    name = task.primary_metric
+    if name not in metrics:
+        raise IncompatibleError(
+            f"the primary metric of {type(task).__name__} is {name!r}, which it does not measure; its metrics: "
+            f"{', '.join(metrics) or 'none'}"
+        )
+    values = as_numpy(metrics[name])
+    wrong = values[~((values >= -ROUNDING) & (values <= 1 + ROUNDING))]  # NaN too
+    if len(wrong):
+        raise IncompatibleError(
+            f"the primary metric {name!r} of {type(task).__name__} gave {wrong[0]:g}; it must be a share in [0, 1] of "
+            "each scene: count what lies within a tolerance, and keep an error in units of its own as another metric"
+        )
+    return metrics[name]
