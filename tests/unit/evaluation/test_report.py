@@ -19,8 +19,8 @@ from PIL import Image
 from foveate.errors import DataError, OutputError
 from foveate.evaluation import units
 from foveate.evaluation.cost_figures import pareto
-from foveate.evaluation.interval import interval
 from foveate.evaluation.headlines import headlines
+from foveate.evaluation.interval import interval
 from foveate.evaluation.plot import Scale, spread
 from foveate.evaluation.report import write_report
 from foveate.evaluation.report_data import (

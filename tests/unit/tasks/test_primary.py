@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,18 @@ import torch
 from foveate.errors import IncompatibleError
 from foveate.evaluation.record import record
 from foveate.evaluation.run import accuracy_by_looks, evaluate
+from foveate.system import System
 from foveate.tasks.classification import Classification
 from foveate.tasks.primary import primary
 from tests.unit.training.tiny import Bars, tiny_system, trainer
 
 MESSAGE = r"'correct' of Classification gave -?\d.*a share in \[0, 1\].*tolerance"
+MEASURED: dict[str, Callable[[System], Any]] = {
+    "evaluate": lambda system: evaluate(system, Bars(6), num_scenes=6, max_looks=1),
+    "accuracy_by_looks": lambda system: accuracy_by_looks(system, Bars(6), num_scenes=6, max_looks=1),
+    "record": lambda system: record(system, Bars(6), num_scenes=6, num_looks=1),
+    "train": lambda system: trainer(held_out=Bars(9), system=system).run(),
+}
 
 
 def test_shares_are_given_as_they_are() -> None:
@@ -35,7 +43,7 @@ def test_a_metric_that_is_not_measured_is_named() -> None:
         primary(tiny_system().task, {"near": torch.zeros(1)})
 
 
-@pytest.mark.parametrize("asked", ["evaluate", "accuracy_by_looks", "record", "train"])
+@pytest.mark.parametrize("asked", MEASURED)
 def test_it_is_refused_wherever_it_is_measured_and_while_training(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = Classification.metrics
 
@@ -43,13 +51,5 @@ def test_it_is_refused_wherever_it_is_measured_and_while_training(asked: str, mo
         return {name: 100 * values + 2 for name, values in metrics(*arguments).items()}
 
     monkeypatch.setattr(Classification, "metrics", in_points)
-    system = tiny_system()
     with pytest.raises(IncompatibleError, match=MESSAGE):
-        if asked == "evaluate":
-            evaluate(system, Bars(6), num_scenes=6, max_looks=1)
-        elif asked == "accuracy_by_looks":
-            accuracy_by_looks(system, Bars(6), num_scenes=6, max_looks=1)
-        elif asked == "record":
-            record(system, Bars(6), num_scenes=6, num_looks=1)
-        else:
-            trainer(held_out=Bars(9), system=system).run()
+        MEASURED[asked](tiny_system())
