@@ -11,14 +11,14 @@ from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
 from foveate.training.config import ENDLESS
 
-MINUTES = 10.0  # of training on a folder, if nothing else was said
+HINTS = ("looks", "processes")  # what a recipe may know, and need not: they are kept in any case
 
 
 def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = None, **settings: Any) -> Recipe:
-    """The run that ``data`` names. ``settings`` that the recipe does not take, or that are None, are left out.
+    """The run that ``data`` names. ``settings`` that are None or False are left out.
 
     A folder wins over a recipe of the same name; with a model to ``start`` from, it is fine-tuned on. Raises UsageError
-    for a name that is neither, and for a start that the recipe cannot have, or lacks.
+    for a name that is neither, for a start that the recipe cannot have, or lacks, and for a setting that it has not.
     """
     on_folder = "picture_folder" if settings.get("start") is None else "finetune"
     name, _, place = (on_folder, ":", data) if Path(data).exists() else data.partition(":")
@@ -36,15 +36,17 @@ def recipe_of(data: str, *, minutes: float | None = None, steps: int | None = No
             remedy = "starts from scratch: leave out --from, or give --from with a folder of pictures"
         raise UsageError(f"the recipe {name!r} {remedy}")
     function = RECIPES.get(name)
-    bounds: dict[str, Any] = {} if steps is None else {"steps": steps}
-    if "minutes" in inspect.signature(function).parameters:
-        bounds |= {"minutes": minutes or MINUTES}
-    elif minutes is not None:
-        bounds = {"steps": steps or ENDLESS, "seconds": 60 * minutes}
-    recipe: Recipe = function(*([place] if place else []), **_taken(function, {**bounds, **settings}))
-    return recipe
-
-
-def _taken(function: Any, settings: dict[str, Any]) -> dict[str, Any]:
     known = inspect.signature(function).parameters
-    return {name: value for name, value in settings.items() if name in known and value is not None}
+    bounds: dict[str, Any] = {"steps": steps, "minutes": minutes}
+    if "minutes" not in known and minutes is not None:
+        bounds = {"steps": steps or ENDLESS, "seconds": 60 * minutes}
+    asked = {key: value for key, value in {**bounds, **settings}.items() if value is not None and value is not False}
+    if strange := [key for key in asked if key not in known and key not in HINTS]:
+        raise UsageError(
+            f"the recipe {name!r} has no --{strange[0].replace('_', '-')} (its settings are {', '.join(known)}): "
+            "leave it out"
+        )
+    recipe: Recipe = function(
+        *([place] if place else []), **{key: value for key, value in asked.items() if key in known}
+    )
+    return recipe

@@ -23,15 +23,17 @@ MEASURED_SCENES = 2048  # at most, for calibration and for every row of the tabl
 
 def train(
     data: Annotated[str, typer.Argument(metavar="FOLDER|RECIPE", help="Folder of pictures, label file, or recipe.")],
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Training time; 10 for a folder.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Training steps, instead of a time.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Training time; 10 for a folder without --steps.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps; with --minutes, what ends first.")] = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="Model or run folder to fine-tune, instead of from scratch.")
     ] = None,
     freeze: Annotated[str | None, typer.Option(help="With --from, what stays as it is: backbone or agent.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to write; runs/NAME when left out.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
     policy: Annotated[str | None, typer.Option(help="Who decides where to look: spatial or gaussian.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     amp: Annotated[bool, typer.Option("--amp", help="Automatic mixed precision (bfloat16).")] = False,

@@ -80,7 +80,7 @@ def finetune(
     path: str | os.PathLike[str],
     *,
     start: str | os.PathLike[str],
-    minutes: float = 10.0,
+    minutes: float | None = None,
     steps: int | None = None,
     looks: int | None = None,
     seed: int = 0,
@@ -91,7 +91,7 @@ def finetune(
     processes: int = 1,
 ) -> FinetuneRecipe:
     """Train the model of the folder ``start`` (or of a run folder, or a shipped one by name) further on the pictures of
-    ``path``: ``steps`` updates, or as many as fit into ``minutes``.
+    ``path``.
 
     With the model's own classes in its own order all weights are kept; else those of its head start anew. ``freeze``:
     "backbone" trains the head and the agent only, "agent" leaves policy and critic as they are. ``looks``: of an

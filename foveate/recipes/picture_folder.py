@@ -14,6 +14,7 @@ from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import ENDLESS, TrainConfig
 from foveate.training.ppo import PpoConfig
 
+MINUTES = 10.0  # of training, if nothing else was said
 MIXED_ASPECTS = 1.5  # pictures whose shapes differ more than this share a square glance
 
 
@@ -41,7 +42,7 @@ class FolderRecipe(Recipe):
 def picture_folder(
     path: str | os.PathLike[str],
     *,
-    minutes: float = 10.0,
+    minutes: float | None = None,
     steps: int | None = None,
     looks: int = 4,
     seed: int = 0,
@@ -51,7 +52,8 @@ def picture_folder(
     batch_size: int | None = None,
     processes: int = 1,
 ) -> FolderRecipe:
-    """Train on a folder of pictures: ``steps`` updates, or as many as fit into ``minutes``.
+    """Train on a folder of pictures: ``steps`` updates, or as many as fit into ``minutes``, whichever ends first; for
+    ten minutes when neither is given.
 
     ``flip``: mirrored pictures mean the same. ``zoom``: a fixation covers this many times its own side. ``processes``:
     of data-parallel training; the batch is a multiple of it. Raises DataError, with the remedy, for a folder that
@@ -131,11 +133,13 @@ def _conv(image_px: Pair) -> dict[str, object]:
     return {"name": "conv", "channels": (16, 32, 48, 64), "strides": strides, "kernels": (5, 3, 3, 3)}
 
 
-def folder_training(*, minutes: float, steps: int | None, looks: int, seed: int, batch_size: int) -> TrainConfig:
-    """How any run on a folder of pictures is trained: ``steps`` updates, or as many as fit into ``minutes``."""
+def folder_training(*, minutes: float | None, steps: int | None, looks: int, seed: int, batch_size: int) -> TrainConfig:
+    """How any run on a folder of pictures is trained; the bounds are those of :func:`picture_folder`."""
+    if minutes is None and steps is None:
+        minutes = MINUTES
     return TrainConfig(
         steps=ENDLESS if steps is None else steps,
-        seconds=60 * minutes if steps is None else None,
+        seconds=None if minutes is None else 60 * minutes,
         batch_size=batch_size,
         num_looks=looks,
         lr=2e-3,

@@ -58,6 +58,8 @@ class TrainConfig:
         for name in ("steps", "batch_size", "accumulate", "num_looks", "eval_every", "log_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; it must be at least 0")
         if self.seconds is not None and self.seconds <= 0:
             raise UsageError(f"seconds is {self.seconds}; it must be positive")
         if self.batch_size % self.accumulate:

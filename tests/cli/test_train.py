@@ -130,6 +130,8 @@ def test_calibrate_and_evaluate_take_the_parts_that_training_left(
         (["train", "visual_serch"], 2, "Did you mean 'visual_search'?"),
         (["train", "imagenet_deit_small"], 2, "needs a folder: write imagenet_deit_small:FOLDER"),
         (["train", "shapes", "--device", "gpu"], 2, "--device is 'gpu'"),
+        (["train", "shapes", "--seed", "-1"], 2, "--seed"),
+        (["train", "small_sign", "--flip"], 2, "'small_sign' has no --flip"),
         (["train", "shapes", "--policy", "spatail", "--steps", "1"], 2, "Did you mean 'spatial'?"),
         (["calibrate", "runs/shapes", "--data", "shapes", "--rules", "valu"], 2, "Did you mean 'value'?"),
         (["evaluate", "runs/shapes", "--data", "shapes", "--budget", "2 luks"], 2, "unknown unit"),

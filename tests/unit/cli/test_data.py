@@ -1,0 +1,54 @@
+"""What a command is given as data, and with which settings, becomes a recipe, or is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from foveate.cli.data import recipe_of
+from foveate.errors import UsageError
+from foveate.training.config import ENDLESS, TrainConfig
+from tests.unit.recipes.test_picture_folder import fill
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fill(tmp_path_factory.mktemp("data"), 24)
+
+
+@pytest.mark.parametrize("on_folder", [True, False])
+@pytest.mark.parametrize(
+    ("asked", "steps", "seconds"),
+    [
+        ({"steps": 20}, 20, None),
+        ({"minutes": 2.0}, ENDLESS, 120.0),
+        ({"steps": 20, "minutes": 2.0}, 20, 120.0),
+    ],
+)
+def test_both_bounds_are_kept(
+    folder: Path, on_folder: bool, asked: dict[str, float], steps: int, seconds: float | None
+) -> None:
+    train = recipe_of(str(folder) if on_folder else "visual_search", **asked).train  # type: ignore[arg-type]
+    assert (train.steps, train.seconds) == (steps, seconds)
+
+
+def test_a_folder_takes_ten_minutes_and_a_recipe_its_own_steps(folder: Path) -> None:
+    assert recipe_of(str(folder)).train.seconds == 600
+    train = recipe_of("visual_search").train
+    assert train.steps < ENDLESS
+    assert train.seconds is None
+
+
+def test_a_setting_that_a_recipe_does_not_have_is_refused(folder: Path) -> None:
+    assert recipe_of(str(folder), flip=True).source.augment.flip  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match=r"'visual_search' has no --flip .*seed.*: leave it out"):
+        recipe_of("visual_search", flip=True)
+    with pytest.raises(UsageError, match=r"'imagenet_deit_small' has no --flip"):
+        recipe_of(f"imagenet_deit_small:{folder}", flip=True)
+    assert recipe_of("visual_search", flip=False, freeze=None, processes=2, looks=3).name == "visual_search"
+
+
+def test_a_seed_is_not_negative() -> None:
+    with pytest.raises(UsageError, match=r"seed is -1; it must be at least 0"):
+        TrainConfig(steps=1, seed=-1)
