@@ -15,6 +15,7 @@ from foveate.stopping import STOP_RULES
 if TYPE_CHECKING:
     from foveate.model_folder import SavedSystem
     from foveate.stopping.budgets import BudgetTable
+    from foveate.system import System
 
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of full length, shown
 
@@ -40,7 +41,7 @@ def calibrate(
     from foveate.model_folder import load_system
 
     saved = load_system(model, device=pick_device(device))
-    names = parse_rules(rules, has_critic=saved.system.critic is not None)
+    names = parse_rules(rules, saved.system)
     source = held_out(saved, data, part="calibration")
     num_looks = length(saved, looks)
     note(f"{min(scenes, len(source))} scenes, {num_looks} looks each")
@@ -62,17 +63,17 @@ def calibrate(
     say(f'next: foveate look PICTURE --model {folder} --budget "{suggested}"')
 
 
-def parse_rules(text: str | None, *, has_critic: bool) -> tuple[str, ...]:
+def parse_rules(text: str | None, system: System) -> tuple[str, ...]:
     """Names of stop rules; without any, all that the model can follow."""
-    from foveate.cli.train_results import RULES
+    from foveate.evaluation.rules import can_follow, rules_for
 
     if text is None:
-        return tuple(rule for rule in RULES if has_critic or "value" not in STOP_RULES.facts(rule)["needs"])
+        return rules_for(system)
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in names:
         if name not in STOP_RULES:
             raise UsageError(f"unknown stop rule {name!r}.{suggest(name, STOP_RULES)} Known: {', '.join(STOP_RULES)}")
-        if not has_critic and "value" in STOP_RULES.facts(name)["needs"]:
+        if not can_follow(system, name):
             raise UsageError(f"the rule {name!r} needs a critic, which this model lacks: `foveate train` makes one")
     if not names:
         raise UsageError("--rules names no rule; leave it out for all of them")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from foveate.core import Stopper
 from foveate.episode import Player
 from foveate.evaluation.interval import half_width
 from foveate.evaluation.record import record
+from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import evaluate
 from foveate.model_folder import save, update
 from foveate.plain import plain
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from foveate.system import System
     from foveate.training.trainer import TrainResult
 
-RULES = ("value", "confidence", "entropy", "margin", "count", "random", "anti_value")
 STATIC_SHARE = 0.25  # of the training's seconds: a small net on thumbnails takes many more steps in them
 
 
@@ -76,12 +77,11 @@ def finish(
 
 
 def calibrated(
-    system: System, source: Any, *, num_looks: int, num_scenes: int, rules: tuple[str, ...] = RULES
+    system: System, source: Any, *, num_looks: int, num_scenes: int, rules: Sequence[str] | None = None
 ) -> BudgetTable:
-    """Budgets of every rule that this system can follow."""
+    """Budgets of the given rules (the first is the default), or of every one that this system can follow."""
     traces = record(system, source, num_scenes=min(num_scenes, len(source)), num_looks=num_looks, batch_size=32)
-    possible = [rule for rule in rules if system.critic is not None or "value" not in rule]
-    return BudgetTable.build(traces, rules=possible)
+    return BudgetTable.build(traces, rules=rules or rules_for(system))
 
 
 def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, budget: str) -> list[Row]:
