@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
 import sys
@@ -57,7 +58,7 @@ def train(
         raise UsageError(f"--freeze is {freeze!r}, but nothing is trained yet that could be kept: give --from too")
     is_main = rank_here() == 0
     settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
-    settings |= {"flip": flip, "amp": amp, "freeze": freeze, **_identity(start)}
+    settings |= {"flip": flip, "amp": amp, "freeze": freeze, **start_identity(start)}
     folder = out or default_folder(data)
     if is_main:
         check_run(folder, settings, resume=resume)
@@ -114,12 +115,15 @@ def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
 
 
-def _identity(start: Path | None) -> dict[str, str | None]:
-    """The model that a run starts from, and its weights: other weights would make it another run."""
+def start_identity(start: Path | None) -> dict[str, str | None]:
+    """The model that a run starts from, and the weights of all its parts: others would make it another run."""
     from foveate.model_folder import WEIGHTS, read_manifest
 
-    digest = None if start is None else read_manifest(start).files.get(WEIGHTS["model"])
-    return {"start": None if start is None else str(start), "start_sha256": digest}
+    if start is None:
+        return {"start": None, "start_sha256": None}
+    files = read_manifest(start).files
+    lines = [f"{files[name]} {name}\n" for name in WEIGHTS.values() if name in files]
+    return {"start": str(start), "start_sha256": hashlib.sha256("".join(lines).encode()).hexdigest()}
 
 
 def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
