@@ -79,6 +79,13 @@ class SavedSystem:
         """Looks of full length: as trained, or as many as the family allows."""
         return int(self.manifest.provenance.get("looks") or self.system.model.max_looks or 4)
 
+    def looks_of(self, asked: int | None) -> int:
+        """Looks as asked for, of full length when None. Raises UsageError for more than the family allows."""
+        most = self.system.model.max_looks
+        if asked is not None and most is not None and asked > most:
+            raise UsageError(f"looks is {asked}; the model of {self.path} takes at most {most}: give 1 to {most}")
+        return asked or self.num_looks
+
 
 def save(
     system: System,

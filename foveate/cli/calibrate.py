@@ -43,7 +43,7 @@ def calibrate(
     saved = load_system(model, device=pick_device(device))
     names = parse_rules(rules, saved.system)
     source = held_out(saved, data, part="calibration")
-    num_looks = length(saved, looks)
+    num_looks = saved.looks_of(looks)
     note(f"{min(scenes, len(source))} scenes, {num_looks} looks each")
     from foveate.cli.train_results import calibrated
 
@@ -98,15 +98,6 @@ def held_out(saved: SavedSystem, data: str, *, part: str) -> Any:
             f"differs); the model knows {', '.join(saved.manifest.labels[:20])}"
         )
     return getattr(recipe, part)
-
-
-def length(saved: SavedSystem, looks: int | None) -> int:
-    """Looks of full length: as asked, as trained, or as the family allows."""
-    most = saved.system.model.max_looks
-    wanted = looks or saved.manifest.provenance.get("looks") or most or 4
-    if most is not None and wanted > most:
-        raise UsageError(f"--looks is {wanted}; this model takes at most {most}")
-    return int(wanted)
 
 
 def store(saved: SavedSystem, budgets: BudgetTable, fingerprint: str, out: Path | None) -> Path:

@@ -37,7 +37,7 @@ def evaluate(
     Pictures that stop early really leave the batch. Of a folder that training used, only the test part is taken, by
     content. The same weights are measured with looks that nobody learned, for comparison.
     """
-    from foveate.cli.calibrate import held_out, length
+    from foveate.cli.calibrate import held_out
     from foveate.cli.device import pick_device
     from foveate.model_folder import load_system
 
@@ -45,7 +45,7 @@ def evaluate(
         raise UsageError("--stop-rule says who decides, but not how much may be spent: give --budget too")
     saved = load_system(model, device=pick_device(device))
     source = held_out(saved, data, part="test")
-    run = _Run(saved=saved, source=source, num_scenes=min(scenes, len(source)), num_looks=length(saved, looks))
+    run = _Run(saved=saved, source=source, num_scenes=min(scenes, len(source)), num_looks=saved.looks_of(looks))
     note(f"{run.num_scenes} scenes; first with the model's own looks, then with each control")
     asked: dict[str, Any] = {"budget": budget, "limit": limit, "stop_rule": stop_rule}
     run.warm_up()

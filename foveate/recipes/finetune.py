@@ -117,7 +117,7 @@ def finetune(
             folder_training(
                 minutes=minutes,
                 steps=steps,
-                looks=_looks(saved, looks),
+                looks=saved.looks_of(looks),
                 seed=seed,
                 batch_size=batch_size or parts.batch_size(processes),
             ),
@@ -157,13 +157,6 @@ def _check_pictures(saved: SavedSystem, parts: FolderParts) -> None:
         raise IncompatibleError(
             f"{saved.path} cannot learn from {parts.folder.root}: {error}; or start from another model"
         ) from error
-
-
-def _looks(saved: SavedSystem, asked: int | None) -> int:
-    most = saved.system.model.max_looks
-    if asked is not None and most is not None and asked > most:
-        raise UsageError(f"looks is {asked}; the model of {saved.path} takes at most {most}: give 1 to {most}")
-    return asked or saved.num_looks
 
 
 def _training(base: TrainConfig, *, lr: float, agent_waits_frac: float) -> TrainConfig:

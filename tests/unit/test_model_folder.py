@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from foveate import atomic, model_folder
 from foveate.episode import Player
-from foveate.errors import ModelFolderError, OutputError
+from foveate.errors import ModelFolderError, OutputError, UsageError
 from foveate.model_folder import MANIFEST, find_folder, load_system, read_manifest, save, shipped, update
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
@@ -321,3 +321,10 @@ def test_a_folder_never_asks_for_published_weights_again(tmp_path: Path) -> None
     )
     folder = save(replace(system, spec=spec), tmp_path / "model", provenance=PROVENANCE)
     assert read_manifest(folder).system["model"]["config"]["glance"] == {**glance, "pretrained": False}
+
+
+def test_full_length_is_as_trained_and_never_more_than_the_family_takes(tmp_path: Path) -> None:
+    saved = load_system(save(glance_focus(), tmp_path / "model", provenance={**PROVENANCE, "looks": 2}))
+    assert (saved.looks_of(None), saved.looks_of(3)) == (2, 3)
+    with pytest.raises(UsageError, match=r"looks is 4.*takes at most 3: give 1 to 3"):
+        saved.looks_of(4)
