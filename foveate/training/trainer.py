@@ -21,7 +21,6 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from foveate.config import to_plain
 from foveate.core import to_device
 from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
@@ -31,26 +30,19 @@ from foveate.rollout import rollout
 from foveate.system import System
 from foveate.training.agent import AgentLearner
 from foveate.training.best import Best
-from foveate.training.checkpoint import (
-    check_same_run,
-    load_checkpoint,
-    random_state,
-    restore_random_state,
-    save_checkpoint,
-)
 from foveate.training.config import TrainConfig
 from foveate.training.feed import ahead
 from foveate.training.interrupt import Interrupt
-from foveate.training.journal import Journal, forget_after
+from foveate.training.journal import Journal
 from foveate.training.lesson import Lesson, Transitions, lesson, lesson_metrics, transitions
 from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import join_world
 from foveate.training.ppo import PpoLoss
 from foveate.training.probe import Probe
+from foveate.training.resuming import resume_run, save_run
 from foveate.training.sources import Batch, Source, training_indices
 
 PREDICTION = frozenset({"prediction"})
-MAY_CHANGE = ("steps", "seconds", "eval_every", "eval_scenes", "log_every", "checkpoint_every_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +101,7 @@ class Trainer:
 
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train to the end, or to Ctrl-C. With ``resume``, go on from the folder's checkpoint if there is one."""
-        rows = self._resume() if resume else []
+        rows = resume_run(self) if resume else []
         is_main_folder = self.folder if self.world.is_main else None
         journal = Journal(is_main_folder, console=self.console, total_steps=self.config.steps, title=self.title)
         journal.rows[:0] = rows
@@ -120,7 +112,7 @@ class Trainer:
                 if self.progress >= 1 and self.best is not None and self.best.judged_step != self.step:
                     # A run bounded by time does not know beforehand which step is its last.
                     journal.log(self.step, {"time/elapsed_s": self.elapsed_s, **self._probed()})
-                self._save()  # with the last weights: a run that is made longer goes on from them
+                save_run(self)  # with the last weights: a run that is made longer goes on from them
                 finished = self.progress >= 1 and not self.world.agree(interrupt.asked)
         finally:
             journal.close()
@@ -149,7 +141,7 @@ class Trainer:
             if self.progress >= 1 or asked > 0:
                 return
             if since_save_s > self.config.checkpoint_every_s:
-                self._save()
+                save_run(self)
                 last_save_s = time.perf_counter()
 
     @property
@@ -302,72 +294,6 @@ class Trainer:
     def _autocast(self) -> Any:
         dtype = torch.float16 if self.config.amp == "fp16" else torch.bfloat16
         return torch.autocast(self.device.type, dtype=dtype, enabled=self.config.amp != "off")
-
-    # -- stop and go on --------------------------------------------------------------------------------------------
-
-    @property
-    def _checkpoint_path(self) -> Path | None:
-        return None if self.folder is None else self.folder / "checkpoint.pt"
-
-    def _save(self) -> None:
-        if self._checkpoint_path is None:
-            return
-        if not self.world.is_main:  # everything else is the same everywhere
-            save_checkpoint(self._own_buffer_path, {"step": self.step, "agent": self.agent.state()})
-            return
-        content = {
-            "config": to_plain(self.config),
-            "fingerprint": self.source.fingerprint,
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-            "num_broken": self.num_broken,
-            "modules": {name: module.state_dict() for name, module in self.system.modules().items()},
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "agent": self.agent.state(),
-            "best": self.best.state() if self.best is not None else None,
-            "random": random_state(),
-        }
-        save_checkpoint(self._checkpoint_path, content)
-
-    def _resume(self) -> list[dict[str, float]]:
-        path = self._checkpoint_path
-        if path is None or not path.exists():
-            return []
-        content = load_checkpoint(path)
-        if content["fingerprint"] != self.source.fingerprint:
-            raise UsageError(f"{path} was trained on other data ({content['fingerprint']}); use another run folder")
-        check_same_run(path, before=content["config"], now=self.config, may_change=MAY_CHANGE)
-        for name, module in self.system.modules().items():
-            module.load_state_dict(content["modules"][name])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
-        self.agent.restore(content["agent"], self.device)
-        self._restore_own_buffer(content["step"])
-        if self.best is not None:
-            self.best.restore(content["best"])
-        restore_random_state(content["random"])
-        self.step, self.elapsed_s, self.num_broken = content["step"], content["elapsed_s"], content["num_broken"]
-        return forget_after(path.parent, self.step) if self.world.is_main else []
-
-    @property
-    def _own_buffer_path(self) -> Path:
-        assert self.folder is not None
-        return self.folder / f"checkpoint.rank{self.world.rank}.pt"
-
-    def _restore_own_buffer(self, step: int) -> None:
-        """The transitions that this process collected itself; none at all if a crash left one process's behind."""
-        if self.world.size == 1:
-            return
-        is_lost = False
-        if not self.world.is_main:
-            path = self._own_buffer_path
-            content: dict[str, Any] = load_checkpoint(path) if path.exists() else {"step": None}
-            is_lost = content["step"] != step
-            if not is_lost:
-                self.agent.restore(content["agent"], self.device)
-        if self.world.agree(is_lost):
-            self.agent.buffer = []
 
 
 def _best(config: TrainConfig, held_out: Source | None) -> Best | None:

@@ -14,6 +14,7 @@ from foveate.errors import UsageError
 from foveate.recipes.picture_folder import picture_folder
 from foveate.system import System
 from foveate.training.best import Best
+from foveate.training.resuming import resume_run
 from foveate.training.trainer import Trainer
 from tests.unit.recipes.test_picture_folder import fill
 from tests.unit.training.tiny import Bars, tiny_system, trainer, weights
@@ -100,7 +101,7 @@ def test_a_finished_run_gives_its_best_again_and_goes_on_from_its_last(tmp_path:
     assert again.run(resume=True).kept_step == 2
     assert equal(again.system, seen[2])
     longer = judged(metrics, tmp_path, seed=5, steps=8)
-    longer._resume()
+    resume_run(longer)
     assert equal(longer.system, seen[6])
     assert longer.run().kept_step == 2
 
