@@ -21,7 +21,7 @@ from foveate.recipes.small_sign import SCENE_PX, small_sign
 from foveate.system import fresh_policy
 
 CONTROLS = ("random", "centre_corners", "raster")
-BUDGETS = (2.0,)
+BUDGETS = (1.0, 2.0)
 
 
 def signs_section(*, test_scenes: int) -> SceneSection:
