@@ -72,11 +72,7 @@ def look(
     answers = looker.look_many(
         paths, batch_size=_batch_size(looker, batch_size, budget), on_error="give", trail=draw, **asked
     )
-    names, failed = file_names(paths), 0
-    with _progress(len(paths)) as advance:
-        for path, name, answer in zip(paths, names, answers, strict=True):
-            failed += not _report(looker, path, answer, out / name if draw else None, out / name, as_json)
-            advance()
+    failed = _report_all(looker, paths, answers, out=out, draw=draw, as_json=as_json)
     if failed:
         raise DataError(f"{failed} of {len(paths)} pictures could not be looked at; they are named above")
     if not as_json:
@@ -143,6 +139,18 @@ def file_names(paths: list[str]) -> list[str]:
         given.add(name.casefold())
         names.append(name)
     return names
+
+
+def _report_all(
+    looker: Looker, paths: list[str], answers: Iterator[Any], *, out: Path, draw: bool, as_json: bool
+) -> int:
+    """Save and print each result as soon as it is there; how many pictures had none."""
+    failed = 0
+    with _progress(len(paths)) as advance:
+        for path, name, answer in zip(paths, file_names(paths), answers, strict=True):
+            failed += not _report(looker, path, answer, out / name if draw else None, out / name, as_json)
+            advance()
+    return failed
 
 
 def _report(looker: Looker, path: str, answer: Any, picture: Path | None, data: Path, as_json: bool) -> bool:

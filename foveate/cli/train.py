@@ -50,7 +50,6 @@ def train(
     """
     import torch
 
-    from foveate.atomic import make_folder, write_json
     from foveate.cli.device import pick_device
     from foveate.training.parallel import rank_here, world_size_here
 
@@ -64,11 +63,7 @@ def train(
         check_run(folder, settings, resume=resume)
     recipe = recipe_for(settings, processes=world_size_here())
     if is_main:
-        if not resume:
-            make_folder(folder)
-            write_json(folder / RUN_FILE, settings)
-        for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
-            note(line)
+        _begin(recipe, folder, settings, resume=resume)
     torch.manual_seed(seed)
     where = pick_device(device)
     system, result = _train(recipe, folder, device=where, is_main=is_main)
@@ -113,6 +108,17 @@ def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
+
+
+def _begin(recipe: Recipe, folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
+    """Make the run folder of settings that proved to be good, and say what was found."""
+    from foveate.atomic import make_folder, write_json
+
+    if not resume:
+        make_folder(folder)
+        write_json(folder / RUN_FILE, settings)
+    for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
+        note(line)
 
 
 def start_identity(start: Path | None) -> dict[str, str | None]:
