@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import UsageError, suggest
@@ -42,7 +43,8 @@ def calibrate(
 
     saved = load_system(model, device=pick_device(device))
     names = parse_rules(rules, saved.system)
-    source = held_out(saved, data, part="calibration")
+    found = held_out(saved, data, part="calibration")
+    source = found.source
     num_looks = saved.looks_of(looks)
     note(f"{min(scenes, len(source))} scenes, {num_looks} looks each")
     from foveate.cli.train_results import calibrated
@@ -53,13 +55,14 @@ def calibrate(
     if as_json:
         say_json({
             "folder": folder, "num_scenes": budgets.num_scenes, "standard_error": standard_error(budgets),
-            "warning": warning, "suggested_budget": str(suggested), "rules": _points(budgets),
+            "warning": warning, "data_warning": found.warning, "suggested_budget": str(suggested),
+            "rules": _points(budgets),
         })  # fmt: skip
         return
     say(f"{folder}: calibrated on {budgets.num_scenes} scenes; expected score at mean looks")
     say_table(_table(budgets))
-    if warning is not None:
-        say(warning)
+    for line in filter(None, [warning, found.warning]):
+        say(line)
     say(f'next: foveate look PICTURE --model {folder} --budget "{suggested}"')
 
 
@@ -80,31 +83,14 @@ def parse_rules(text: str | None, system: System) -> tuple[str, ...]:
     return names
 
 
-def held_out(saved: SavedSystem, data: str, *, part: str) -> Any:
-    """The calibration or test part of a folder or recipe, checked to ask what the model answers.
-
-    Content decides which part a picture belongs to, so the parts are those of the training whatever files are called.
-    """
-    from foveate.cli.data import recipe_of
-
-    seed = int(saved.manifest.provenance.get("seed", 0) or 0)
-    recipe = recipe_of(data, seed=seed)
-    asked = recipe.system.task.config
-    theirs = tuple(asked.get("class_names", asked.get("target_names", ())))
-    if theirs != saved.manifest.labels:
-        strange = sorted(set(theirs) ^ set(saved.manifest.labels))[:5]
-        raise UsageError(
-            f"{data} and the model do not have the same names in the same order ({', '.join(strange) or 'the order'} "
-            f"differs); the model knows {', '.join(saved.manifest.labels[:20])}"
-        )
-    return getattr(recipe, part)
-
-
 def store(saved: SavedSystem, budgets: BudgetTable, fingerprint: str, out: Path | None) -> Path:
     """Into the model folder itself, or into a copy of it."""
     from foveate.model_folder import save, update
 
+    aside = set_aside(saved, "calibration")
     provenance = {"calibration_data": fingerprint}
+    if aside not in (None, fingerprint):  # else the next calibration could not tell that these are other pictures
+        provenance["calibration_data_of_training"] = aside
     if out is None:
         return update(saved.path, budgets=budgets, provenance=provenance)
     before = {key: value for key, value in saved.manifest.provenance.items() if key != "versions"}

@@ -13,6 +13,7 @@ from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
+    from foveate.cli.held_out import HeldOut
     from foveate.model_folder import SavedSystem
     from foveate.stopping.units import Budget
 
@@ -37,15 +38,15 @@ def evaluate(
     Pictures that stop early really leave the batch. Of a folder that training used, only the test part is taken, by
     content. The same weights are measured with looks that nobody learned, for comparison.
     """
-    from foveate.cli.calibrate import held_out
     from foveate.cli.device import pick_device
+    from foveate.cli.held_out import held_out
     from foveate.model_folder import load_system
 
     if stop_rule is not None and budget is None:
         raise UsageError("--stop-rule says who decides, but not how much may be spent: give --budget too")
     saved = load_system(model, device=pick_device(device))
-    source = held_out(saved, data, part="test")
-    run = _Run(saved=saved, source=source, num_scenes=min(scenes, len(source)), num_looks=saved.looks_of(looks))
+    found = held_out(saved, data, part="test")
+    run = _Run(saved=saved, found=found, num_scenes=min(scenes, len(found.source)), num_looks=saved.looks_of(looks))
     note(f"{run.num_scenes} scenes; first with the model's own looks, then with each control")
     asked: dict[str, Any] = {"budget": budget, "limit": limit, "stop_rule": stop_rule}
     run.warm_up()
@@ -62,7 +63,7 @@ class _Run:
     """What all rows share."""
 
     saved: SavedSystem
-    source: Any
+    found: HeldOut
     num_scenes: int
     num_looks: int
 
@@ -88,7 +89,7 @@ class _Run:
         stop = None if budget is None else self._stopper(budget, stop_rule)
         result = play(
             self.saved.system,
-            self.source,
+            self.found.source,
             num_scenes=self.num_scenes,
             max_looks=self.num_looks if num_looks is None else num_looks,
             stop=stop,
@@ -123,8 +124,9 @@ def _show(run: _Run, rows: list[Row], realised: Budget | None, asked: dict[str, 
     metric = run.saved.system.task.primary_metric
     if as_json:
         say_json({
-            "model": run.saved.path, "data": run.source.fingerprint, "num_scenes": run.num_scenes, "metric": metric,
-            "asked": asked, "realised": None if realised is None else asdict(realised), "rows": rows,
+            "model": run.saved.path, "data": run.found.source.fingerprint, "data_warning": run.found.warning,
+            "num_scenes": run.num_scenes, "metric": metric, "asked": asked,
+            "realised": None if realised is None else asdict(realised), "rows": rows,
         })  # fmt: skip
         return
     say_table(table(rows, metric=metric))
@@ -133,3 +135,5 @@ def _show(run: _Run, rows: list[Row], realised: Budget | None, asked: dict[str, 
     if asked["limit"] is not None:
         say(f"{100 * (rows[0].truncated_frac or 0):.1f} % of the pictures were ended by the limit of {asked['limit']}")
     say(f"± is the 95 % interval of {run.num_scenes} scenes")
+    if run.found.warning is not None:
+        say(run.found.warning)
