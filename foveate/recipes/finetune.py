@@ -101,29 +101,19 @@ def finetune(
     Raises ModelFolderError for what is no model folder, IncompatibleError for a model that cannot learn from labelled
     colour pictures, DataError for a folder that cannot be learned from.
     """
-    if freeze is not None and freeze not in FREEZABLE:
-        raise UsageError(f"freeze is {freeze!r}.{suggest(freeze, FREEZABLE)} Allowed: {', '.join(FREEZABLE)}")
+    _check_freeze(freeze)
     saved = load_system(start)
     _check_task(saved)
     parts = find_parts(path, seed=seed)
     _check_pictures(saved, parts)
     class_names, head = parts.folder.class_names, head_of(saved.system)
     is_same = class_names == saved.manifest.labels
-    sources = parts.sources(flip=flip)
+    sources, batch = parts.sources(flip=flip), batch_size or parts.batch_size(processes)
+    training = folder_training(minutes=minutes, steps=steps, looks=saved.looks_of(looks), seed=seed, batch_size=batch)
     recipe = FinetuneRecipe(
         name="finetune",
         system=saved.system.spec if is_same else for_classes(saved.system, class_names),
-        train=_training(
-            folder_training(
-                minutes=minutes,
-                steps=steps,
-                looks=saved.looks_of(looks),
-                seed=seed,
-                batch_size=batch_size or parts.batch_size(processes),
-            ),
-            lr=lr,
-            agent_waits_frac=1.0 if freeze == "agent" else 0.0 if is_same else AGENT_WAITS_FRAC,
-        ),
+        train=_gently(training, lr=lr, agent_waits_frac=_agent_waits_frac(freeze, is_same=is_same)),
         source=sources["train"],
         calibration=sources["calibrate"],
         test=sources["test"],
@@ -135,6 +125,11 @@ def finetune(
         frozen=freeze,
     )
     return replace(recipe, notes=(*parts.found(), *_notes(saved, recipe, parts), *parts.doubts()))
+
+
+def _check_freeze(freeze: str | None) -> None:
+    if freeze is not None and freeze not in FREEZABLE:
+        raise UsageError(f"freeze is {freeze!r}.{suggest(freeze, FREEZABLE)} Allowed: {', '.join(FREEZABLE)}")
 
 
 def _check_task(saved: SavedSystem) -> None:
@@ -159,7 +154,14 @@ def _check_pictures(saved: SavedSystem, parts: FolderParts) -> None:
         ) from error
 
 
-def _training(base: TrainConfig, *, lr: float, agent_waits_frac: float) -> TrainConfig:
+def _agent_waits_frac(freeze: str | None, *, is_same: bool) -> float:
+    """Share of the training before the agent's first update, for the classes of before or for others."""
+    if freeze == "agent":
+        return 1.0
+    return 0.0 if is_same else AGENT_WAITS_FRAC
+
+
+def _gently(base: TrainConfig, *, lr: float, agent_waits_frac: float) -> TrainConfig:
     """As from scratch, but gently: what is there was learned at greater cost than this run has."""
     ppo = replace(base.ppo, lr=lr)
     return replace(base, lr=lr, ppo=ppo, warmup_frac=WARMUP_FRAC, agent_warmup_frac=agent_waits_frac)
