@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from foveate.cli.broken import report_broken
 from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
 from foveate.cli.output import note, say, say_json, say_table
@@ -50,6 +51,7 @@ def calibrate(
     from foveate.cli.train_results import calibrated
 
     budgets = calibrated(saved.system, source, num_looks=num_looks, num_scenes=scenes, rules=names)
+    report_broken(source)
     folder = store(saved, budgets, source.fingerprint, out)
     suggested, warning = budgets.full_score_budget(), calibration_warning(budgets)
     if as_json:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foveate.cli.broken import report_broken
 from foveate.cli.measure import Row, control, row_of, table
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
@@ -55,6 +56,7 @@ def evaluate(
     rows += [run.row(name, policy=name) for name in CONTROLS if name != policy]
     rows.append(run.row("glance only", num_looks=0))
     realised = None if budget is None else run.realised(budget, first)
+    report_broken(found.source)
     _show(run, rows, realised, asked, as_json=as_json)
 
 
@@ -125,7 +127,7 @@ def _show(run: _Run, rows: list[Row], realised: Budget | None, asked: dict[str, 
     if as_json:
         say_json({
             "model": run.saved.path, "data": run.found.source.fingerprint, "data_warning": run.found.warning,
-            "num_scenes": run.num_scenes, "metric": metric, "asked": asked,
+            "num_scenes": rows[0].num_scenes, "metric": metric, "asked": asked,
             "realised": None if realised is None else asdict(realised), "rows": rows,
         })  # fmt: skip
         return
@@ -134,6 +136,6 @@ def _show(run: _Run, rows: list[Row], realised: Budget | None, asked: dict[str, 
         say(f"asked for a mean of {asked['budget']}, realised {realised}")
     if asked["limit"] is not None:
         say(f"{100 * (rows[0].truncated_frac or 0):.1f} % of the pictures were ended by the limit of {asked['limit']}")
-    say(f"± is the 95 % interval of {run.num_scenes} scenes")
+    say(f"± is the 95 % interval of {rows[0].num_scenes} scenes")
     if run.found.warning is not None:
         say(run.found.warning)

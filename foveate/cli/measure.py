@@ -22,6 +22,8 @@ class Row:
     """One setting, measured on scenes that were neither trained nor calibrated on."""
 
     name: str
+    num_scenes: int
+    """Those that were played; broken files are not among them."""
     accuracy: float
     half_width: float
     """Of the 95 % interval: half of it, from the number of scenes alone."""
@@ -38,6 +40,7 @@ class Row:
 def row_of(name: str, result: RunResult) -> Row:
     return Row(
         name=name,
+        num_scenes=len(result.correct),
         accuracy=result.primary,
         half_width=half_width(result.primary, len(result.correct)),
         looks=result.mean_looks,

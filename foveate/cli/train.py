@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from foveate.cli.broken import report_broken
 from foveate.cli.output import INTERRUPTED, note, progress_console, say, say_json, say_table
 from foveate.errors import OutputError, UsageError
 
@@ -69,13 +70,14 @@ def train(
     system, result = _train(recipe, folder, device=where, is_main=is_main)
     if not is_main:
         return
-    _report_broken(recipe)
     if not result.finished:
+        report_broken(recipe.source, recipe.calibration)
         note(f"stopped at step {result.steps} and saved; go on with:\n  {_again(sys.argv[1:])}")
         raise typer.Exit(INTERRUPTED)
     from foveate.cli.train_results import finish
 
     results = finish(recipe, system, result, folder, device=where, max_scenes=MEASURED_SCENES)
+    report_broken(recipe.source, recipe.calibration, recipe.test)
     _show(results, folder, as_json=as_json)
 
 
@@ -158,15 +160,6 @@ def _train(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> tuple
         return system, trainer.run(resume=(folder / "checkpoint.pt").exists())
     finally:
         trainer.world.leave()
-
-
-def _report_broken(recipe: Recipe) -> None:
-    broken = {path: why for source in (recipe.source, recipe.calibration, recipe.test)
-              for path, why in getattr(source, "broken", {}).items()}  # fmt: skip
-    for why in list(broken.values())[:10]:
-        note(f"skipped: {why}")
-    if len(broken) > 10:
-        note(f"skipped: {len(broken) - 10} more broken files")
 
 
 def _again(arguments: list[str]) -> str:

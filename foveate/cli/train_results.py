@@ -46,15 +46,16 @@ def finish(
     # Kept from here on, whatever becomes of the comparison: training is what takes long.
     save(system, folder / "model", provenance=provenance(recipe, result), budgets=budgets)
     note("measuring on test scenes, beside the same weights with random looks")
-    count = min(max_scenes, len(recipe.test))
+    asked = min(max_scenes, len(recipe.test))
     budget = f"{min(2.0, num_looks / 2):g} looks"
-    rows = measured(recipe, system, budgets.stopper(budget), num_scenes=count, budget=budget)
-    static = opponent(recipe, system, seconds=STATIC_SHARE * result.seconds, num_scenes=count, device=device)
+    rows = measured(recipe, system, budgets.stopper(budget), num_scenes=asked, budget=budget)
+    count = rows[0].num_scenes  # without the broken files
+    static = opponent(recipe, system, seconds=STATIC_SHARE * result.seconds, num_scenes=asked, device=device)
     if static is not None:
         rows.append(
             Row(
                 name=f"plain net on {static.input_px[0]} x {static.input_px[1]} px",
-                accuracy=static.accuracy, half_width=half_width(static.accuracy, count), looks=None,
+                num_scenes=count, accuracy=static.accuracy, half_width=half_width(static.accuracy, count), looks=None,
                 macs=static.macs, sensed_px=static.input_px[0] * static.input_px[1],
                 seconds_per_scene=static.seconds_per_scene,
             )

@@ -23,9 +23,10 @@ TRACED = frozenset({"value", "certainty", "prediction"})
 
 
 def batches(source: Any, num_scenes: int, batch_size: int) -> Iterator[Any]:
-    """The first scenes of a source, each exactly once."""
-    for start in range(0, min(num_scenes, len(source)), batch_size):
-        yield source.batch(np.arange(start, min(start + batch_size, num_scenes, len(source))), epoch_seed=0)
+    """The first scenes of a source, each exactly once, in even batches: a rest of one scene might be a broken file."""
+    count = min(num_scenes, len(source))
+    for part in np.array_split(np.arange(count), -(-count // batch_size)):
+        yield source.batch(part, epoch_seed=0)
 
 
 @torch.inference_mode()

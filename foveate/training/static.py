@@ -66,7 +66,7 @@ def train_static(
     """
     if seconds is None and steps is None:
         raise UsageError("give seconds or steps: a static net needs an end to its training too")
-    first = source.batch(np.arange(1), epoch_seed=seed).scenes
+    first = source.batch(np.arange(min(batch_size, len(source))), epoch_seed=seed).scenes  # one may be broken
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         config = StaticNetConfig(
@@ -157,9 +157,9 @@ def thumbnails(scenes: Scenes, size_px: tuple[int, int]) -> Any:
 
 
 def _batches(source: Source, num_scenes: int, batch_size: int) -> Iterator[Any]:
-    last = min(num_scenes, len(source))
-    for start in range(0, last, batch_size):
-        yield source.batch(np.arange(start, min(start + batch_size, last)), epoch_seed=0)
+    count = min(num_scenes, len(source))
+    for part in np.array_split(np.arange(count), -(-count // batch_size)):  # even: a rest of one might be a broken file
+        yield source.batch(part, epoch_seed=0)
 
 
 def _schedule(done: float) -> float:

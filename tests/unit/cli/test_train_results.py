@@ -14,6 +14,7 @@ import torch
 import foveate
 from foveate.cli import train_results
 from foveate.cli.train_results import calibrated, finish, measured
+from foveate.evaluation.interval import half_width
 from foveate.model_folder import CARD, load_system
 from foveate.models import MODELS
 from foveate.recipes.recipe import Recipe
@@ -129,3 +130,18 @@ def test_a_model_is_kept_and_then_told_what_was_measured(tmp_path: Path, monkeyp
     finished(tiny_system(), tmp_path)
     assert "learned looks, all 2" in load_system(tmp_path).manifest.metrics
     assert "learned looks, all 2.accuracy" in (tmp_path / "model" / CARD).read_text("utf-8")
+
+
+class SomeBroken(Bars):
+    """Of every batch, the scenes whose number divides by four are skipped, as broken files are."""
+
+    def batch(self, indices: np.ndarray, epoch_seed: int) -> Batch:
+        return super().batch(np.array([index for index in indices if index % 4]), epoch_seed)
+
+
+def test_scenes_that_were_skipped_are_not_counted(tmp_path: Path) -> None:
+    results = finished(tiny_system(), tmp_path, source=SomeBroken)
+    assert results["num_scenes"] == 6
+    assert {row.num_scenes for row in results["rows"]} == {6}
+    assert results["rows"][0].half_width == half_width(results["rows"][0].accuracy, 6)
+    assert any("measured on 6 scenes" in line for line in results["remarks"])
