@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foveate.cli.broken import report_broken
-from foveate.cli.measure import Row, control, row_of, table
+from foveate.cli.measure import Row, control, row_of, spent, table
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 
@@ -115,10 +115,7 @@ class _Run:
         from foveate.stopping.units import Budget
 
         unit = Budget.parse(budget).unit
-        spent = {"looks": row.looks, "tiles": row.looks, "macs": row.macs, "px": row.sensed_px}
-        spent["bytes"] = row.read_bytes
-        spent["ms"] = 1e3 * row.seconds_per_scene
-        amount = spent.get(unit)
+        amount = spent(row)[unit]
         return None if amount is None else Budget(amount, unit)
 
 

@@ -33,6 +33,8 @@ class Row:
     seconds_per_scene: float
     truncated_frac: float | None = None
     """Share of scenes that a hard limit ended."""
+    sensed_pct: float | None = None
+    """Of each picture's pixels, in percent."""
     decoded_px: float | None = None
     read_bytes: float | None = None
 
@@ -48,6 +50,7 @@ def row_of(name: str, result: RunResult) -> Row:
         sensed_px=result.mean_sensed_px,
         seconds_per_scene=result.seconds_per_scene,
         truncated_frac=result.outcomes["truncated"],
+        sensed_pct=result.mean_sensed_pct,
         decoded_px=result.mean_decoded_px,
         read_bytes=result.mean_read_bytes,
     )
@@ -68,6 +71,19 @@ def calibration_warning(budgets: BudgetTable) -> str | None:
         f"{100 * standard_error(budgets):.1f} points: that a mean of {budgets.full_score_budget()} does as well as "
         f"all may be chance, as may which rule is best. Calibrate on {ADVISED_SCENES} or more (2.5 points at most)"
     )
+
+
+def spent(row: Row) -> dict[str, float | None]:
+    """What a row spent per scene, in each unit of budgets."""
+    return {
+        "looks": row.looks,
+        "macs": row.macs,
+        "ms": 1e3 * row.seconds_per_scene,
+        "px": row.sensed_px,
+        "pct_px": row.sensed_pct,
+        "bytes": row.read_bytes,
+        "tiles": row.looks,
+    }
 
 
 def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:

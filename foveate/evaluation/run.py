@@ -29,6 +29,8 @@ class RunResult:
     mean_looks: float
     mean_macs: float
     mean_sensed_px: float
+    mean_sensed_pct: float
+    """Of each scene's pixels, in percent."""
     mean_decoded_px: float
     """Pixels that had to be decoded; 0 for scenes in memory, as the bytes."""
     mean_read_bytes: float
@@ -88,6 +90,7 @@ def evaluate(
         mean_looks=float(joined("num_looks").mean()),
         mean_macs=ledger_mean("macs"),
         mean_sensed_px=ledger_mean("sensed_px"),
+        mean_sensed_pct=100 * float(np.concatenate([e.ledger.sensed_px / e.ledger.scene_px for e in episodes]).mean()),
         mean_decoded_px=ledger_mean("decoded_px"),
         mean_read_bytes=ledger_mean("read_bytes"),
         seconds_per_scene=float(np.median(seconds[1:] or seconds)),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from foveate.cli.measure import row_of, table
+from foveate.cli.measure import row_of, spent, table
 from foveate.evaluation.run import RunResult, evaluate
 from foveate.recipes.picture_folder import picture_folder
+from foveate.stopping.units import UNITS
 from foveate.system import build
 from tests.unit.recipes.test_picture_folder import fill
 from tests.unit.training.tiny import Bars, tiny_system
@@ -38,3 +39,11 @@ def test_the_table_has_these_columns_only_where_something_was_spent(in_memory: R
     header, *rows = table([files, free, unknown], metric="accuracy")
     assert header[-2:] == ["decoded px", "kB read"]
     assert [row[-2:] for row in rows] == [["3,072", "12.3"], ["0", "0.0"], ["-", "-"]]
+
+
+def test_a_row_says_what_it_spent_in_every_unit_of_budgets(in_memory: RunResult) -> None:
+    told = spent(row_of("free", in_memory))
+    assert set(told) == set(UNITS)
+    assert None not in told.values()
+    assert told["px"] == 12 * 16 + 2 * 8 * 8
+    assert told["pct_px"] == pytest.approx(100 * (12 * 16 + 2 * 8 * 8) / (24 * 32))
