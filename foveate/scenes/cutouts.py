@@ -57,7 +57,7 @@ class Warp:
             for c in range(self.tiles)
         ]
         picture = Image.fromarray(image).transform(
-            tuple(map(int, size)), Image.Transform.MESH, mesh, resample=Image.Resampling.BILINEAR
+            (int(size[0]), int(size[1])), Image.Transform.MESH, mesh, resample=Image.Resampling.BILINEAR
         )
         growth = int(random.integers(-self.stroke_px, self.stroke_px + 1))
         if growth and image.ndim == 2:  # of a coloured picture, the edges have colours of their own
