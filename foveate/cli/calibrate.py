@@ -43,6 +43,7 @@ def calibrate(
     from foveate.model_folder import load_system
 
     saved = load_system(model, device=pick_device(device))
+    check_place(saved.path, out)
     names = parse_rules(rules, saved.system)
     found = held_out(saved, data, part="calibration")
     source = found.source
@@ -83,6 +84,17 @@ def parse_rules(text: str | None, system: System) -> tuple[str, ...]:
     if not names:
         raise UsageError("--rules names no rule; leave it out for all of them")
     return names
+
+
+def check_place(folder: Path, out: Path | None) -> None:
+    """A shipped model stays as it was installed: all that use this installation would get other budgets."""
+    from foveate.model_folder import shipped
+
+    if out is None and folder.resolve() in [one.resolve() for one in shipped().values()]:
+        raise UsageError(
+            f"{folder} came with foveate, and calibrating it here would change the installed package: write a "
+            f"calibrated copy with --out runs/{folder.name}"
+        )
 
 
 def store(saved: SavedSystem, budgets: BudgetTable, fingerprint: str, out: Path | None) -> Path:
