@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from foveate.model_folder import SavedSystem
     from foveate.stopping.units import Budget
 
-CONTROLS = ("random", "centre_corners", "raster")
 BATCH = 32
 
 
@@ -41,6 +40,7 @@ def evaluate(
     """
     from foveate.cli.device import pick_device
     from foveate.cli.held_out import held_out
+    from foveate.evaluation.controls import controls_for
     from foveate.model_folder import load_system
 
     if stop_rule is not None and budget is None:
@@ -53,7 +53,7 @@ def evaluate(
     run.warm_up()
     first = run.row(policy or "the model's looks", policy=policy, **asked)
     rows = [first, run.row("the same, all looks", policy=policy)] if budget or limit else [first]
-    rows += [run.row(name, policy=name) for name in CONTROLS if name != policy]
+    rows += [run.row(name, policy=name) for name in controls_for(saved.system) if name != policy]
     rows.append(run.row("glance only", num_looks=0))
     realised = None if budget is None else run.realised(budget, first)
     report_broken(found.source)
