@@ -37,7 +37,10 @@ def run_demo(out: Path, *, fast: bool, seed: int, command: str, console: Console
         title="foveate: learning where to look",
         sections=sections,
         seconds={
-            "train": train_s, "controls": learned_s - train_s, "evaluate": total_s - learned_s, "total": total_s,
+            "train": train_s,
+            "controls": learned_s - train_s,
+            "evaluate": total_s - learned_s,
+            "total": total_s,
         },
         environment=environment(),
         command=command,
