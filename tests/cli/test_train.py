@@ -109,16 +109,19 @@ def test_calibrate_and_evaluate_take_the_parts_that_training_left(
     assert told["num_scenes"] == 9
     assert 0.05 < told["standard_error"] < 0.2
     assert told["warning"].startswith("beware: only 9 scenes")
+    assert told["data_warning"] is None
     after = load_system(place / "runs" / "shapes")
     assert after.budgets is not None
     assert after.budgets.default_rule == "count"
     assert after.manifest.files["model.safetensors"] == before.manifest.files["model.safetensors"]
-    asked = ["evaluate", "runs/shapes", "--data", "shapes", "--budget", "2 looks", "--stop-rule", "count", "--json"]
+    asked = ["evaluate", "runs/shapes", "--data", "shapes", "--budget", "30%px", "--stop-rule", "count", "--json"]
     found = run(*asked, cwd=place)
     assert found.returncode == 0, found.stderr
     result = json.loads(found.stdout)
     assert result["num_scenes"] == 9
-    assert 1 <= result["realised"]["amount"] <= 3
+    assert result["data_warning"] is None
+    assert result["realised"]["unit"] == "pct_px"
+    assert 25 < result["realised"]["amount"] < 35
     assert {"random", "centre_corners", "raster", "glance only"} <= {row["name"] for row in result["rows"]}
     assert all(row["read_bytes"] > 0 and row["decoded_px"] == 64 * 80 for row in result["rows"])
 
