@@ -24,7 +24,7 @@ from foveate.evaluation.record import record
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.noise import Noise
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.small_sign import SCENE_PX, small_sign
+from foveate.recipes.small_sign import NONE_FRAC, SCENE_PX, small_sign
 from foveate.recipes.visual_search import CANVAS_PX, visual_search
 from foveate.rollout import rollout
 from foveate.stopping.budgets import BudgetTable
@@ -34,7 +34,7 @@ from foveate.training.static import thumbnails, train_static
 TASKS = ("search", "small_sign")
 BARS = {"search": {"macs": 1.5}, "small_sign": {"macs": 10.0, "seconds": 4.0}}
 NEARLY = 0.005  # accuracy given up for a cheaper net where none of the sweep is as accurate as ours
-CHANCE = {"small_sign": 0.3}  # always "none"
+CHANCE = {"small_sign": NONE_FRAC}  # always "none"
 GLANCE = {"search": (42, 42), "small_sign": (120, 160)}
 PLACES = {"search": (32, 32), "small_sign": None}
 TIMED_SCENES = {"search": 64, "small_sign": 16}

@@ -14,7 +14,6 @@ from benchmarks.search import ours
 from benchmarks.tables import Check, Table, at_least, differences, numbers, percent, points, spread
 from benchmarks.training import Remembered, Training, fresh_scenes, learned, needed, shipped
 from foveate.core import Stopper
-from foveate.demo.section import RULES
 from foveate.evaluation.record import record
 from foveate.evaluation.run import evaluate
 from foveate.recipes.small_sign import small_sign
@@ -22,6 +21,7 @@ from foveate.stopping.budgets import BudgetTable
 from foveate.system import System
 
 MEAN_LOOKS = 2.0
+RULES = ("value", "confidence", "entropy", "margin", "count", "random", "anti_value")
 TASKS = ("search", "small_sign")
 CHUNK = {"search": 1024, "small_sign": 128}  # scenes that are held in memory at a time
 BATCH = {"search": 64, "small_sign": 16}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -16,6 +15,7 @@ from foveate.demo.search import Effort, search_section, train_all
 from foveate.demo.signs import signs_section
 from foveate.evaluation.report import ReportPaths, write_report
 from foveate.evaluation.report_data import Report
+from foveate.model_folder import shipped
 
 FULL = Effort(steps=320, seconds=110, calibration_scenes=2048, test_scenes=1024, seed=0)
 FAST = Effort(steps=40, seconds=20, calibration_scenes=256, test_scenes=256, seed=0)
@@ -30,7 +30,7 @@ def run_demo(out: Path, *, fast: bool, seed: int, command: str, console: Console
     learned = train_all(effort, console)
     learned_s = time.perf_counter() - start_s
     sections = [search_section(effort, learned)]
-    if has_shipped_signs():
+    if "small_sign" in shipped():
         sections.append(signs_section(test_scenes=FAST_SIGN_SCENES if fast else SIGN_SCENES))
     train_s, total_s = learned["heatmap"].result.seconds, time.perf_counter() - start_s
     report = Report(
@@ -46,10 +46,6 @@ def run_demo(out: Path, *, fast: bool, seed: int, command: str, console: Console
         command=command,
     )
     return report, write_report(report, out)
-
-
-def has_shipped_signs() -> bool:
-    return (resources.files("foveate") / "assets" / "models" / "small_sign" / "foveate.json").is_file()
 
 
 def environment() -> dict[str, str | int]:

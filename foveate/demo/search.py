@@ -11,7 +11,7 @@ from rich.console import Console
 from foveate.demo.learning import Control, Learned, learn, learn_side_by_side
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import (
-    RULES,
+    CONTROLS,
     executed_rows,
     exit_histograms,
     full_length_row,
@@ -23,6 +23,7 @@ from foveate.demo.section import (
 from foveate.drawing import Mark
 from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection
+from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import accuracy_by_looks
 from foveate.policies import POLICIES
 from foveate.recipes.recipe import Recipe
@@ -30,7 +31,6 @@ from foveate.recipes.visual_search import CANVAS_PX, FOCUS_PX, TOLERANCE_PX, vis
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import fresh_policy
 
-CONTROLS = ("random", "centre_corners", "raster")
 BUDGETS = (1.0, 2.0, 3.0)
 SMALL_GAUSSIAN = {"squeeze_dim": 32, "hidden_dims": (256, 128)}  # sized for this task: the paper's is for ImageNet
 
@@ -64,7 +64,7 @@ def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:
     ours, looks = learned["heatmap"].system, recipe.train.num_looks
     table = BudgetTable.build(
         record(ours, recipe.calibration, num_scenes=effort.calibration_scenes, num_looks=looks),
-        rules=RULES,
+        rules=rules_for(ours),
         units=("looks",),
     )
     test = record(ours, recipe.test, num_scenes=effort.test_scenes, num_looks=looks, with_ms=False)

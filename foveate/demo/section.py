@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.evaluation.report_data import CostPoint, ExitHistogram, StopRuleRow, TrainingPoint, ValueBin
+from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import evaluate
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.traces import Traces
 from foveate.system import System
 
-RULES = ("value", "confidence", "entropy", "margin", "count", "random", "anti_value")
+CONTROLS = ("random", "centre_corners", "raster")
 MAIN_RULES = ("value", "confidence", "count")
 REFERENCE_LOOKS = 2.0
 CURVE_POINTS = 21
@@ -29,7 +30,7 @@ def executed_rows(
     calibrated on."""
     rows = []
     for budget in budgets:
-        for rule in RULES if budget == REFERENCE_LOOKS else MAIN_RULES:
+        for rule in rules_for(system) if budget == REFERENCE_LOOKS else MAIN_RULES:
             stop = table.stopper(budget, rule=rule)
             run = evaluate(system, source, num_scenes=num_scenes, max_looks=max_looks, stop=stop)
             rows.append(
@@ -56,7 +57,7 @@ def full_length_row(system: System, source: Any, *, num_scenes: int, max_looks: 
 def stop_curves(table: BudgetTable, test: Traces) -> dict[str, list[CostPoint]]:
     """Accuracy against cost of thresholds solved on calibration scenes, judged on test scenes."""
     curves = {}
-    for name in RULES:
+    for name in table.rules:
         rule, points = STOP_RULES.get(name), []
         low, high = (budget.amount for budget in table.extremes("looks", rule=name))
         for budget in np.linspace(low, high, CURVE_POINTS):

@@ -4,30 +4,35 @@ to read whole."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 import torch
 
 from foveate.demo.scanpaths import CHOSEN, scanpaths
-from foveate.demo.section import executed_rows, exit_histograms, full_length_row, row_near, stop_curves, value_bins
+from foveate.demo.section import (
+    CONTROLS,
+    executed_rows,
+    exit_histograms,
+    full_length_row,
+    row_near,
+    stop_curves,
+    value_bins,
+)
 from foveate.drawing import Mark
 from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection, StaticNet
 from foveate.evaluation.run import accuracy_by_looks
 from foveate.model_folder import load_system
 from foveate.policies import POLICIES
-from foveate.recipes.small_sign import SCENE_PX, small_sign
+from foveate.recipes.small_sign import NONE_FRAC, SCENE_PX, SIGNS, small_sign
 from foveate.system import fresh_policy
 
-CONTROLS = ("random", "centre_corners", "raster")
 BUDGETS = (1.0, 2.0)
 
 
 def signs_section(*, test_scenes: int) -> SceneSection:
     """Execute the shipped model on fresh scenes."""
-    with resources.as_file(resources.files("foveate") / "assets" / "models" / "small_sign") as folder:
-        saved = load_system(folder)
+    saved = load_system("small_sign")
     system, table, recipe = saved.system, saved.budgets, small_sign()
     assert table is not None  # shipped calibrated
     names, looks = system.task.config.class_names, recipe.train.num_looks
@@ -66,7 +71,7 @@ def signs_section(*, test_scenes: int) -> SceneSection:
         ),
         num_scenes=test_scenes,
         accuracy_by_glimpse=accuracy,
-        chance=max(0.3, 0.7 / 6),
+        chance=max(NONE_FRAC, (1 - NONE_FRAC) / len(SIGNS)),
         stop_rules=[*rows, full],
         stop_curves=stop_curves(table, test),
         static_nets=[StaticNet(**net) for net in saved.manifest.metrics.get("static_nets", [])],
