@@ -12,58 +12,16 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from foveate.errors import UsageError, suggest
 from foveate.geometry.resample import crop_resize
+from foveate.scenes.warp import Warp
 
 Split = Literal["train", "test"]
 
 DIGIT_PX = 56  # the 8 x 8 digits are enlarged once to this, then shrunk to the size that a scene asks for
 HELD_OUT_FRAC = 0.25
-
-
-@dataclass(frozen=True, kw_only=True)
-class Warp:
-    """How far a picture may be changed, as handwriting differs between writers."""
-
-    turn_deg: float = 16.0
-    resize: float = 0.16
-    """Of each side, so the aspect changes too."""
-    shear: float = 0.22
-    jitter: float = 0.04
-    """Of the inner points of a net over the picture, in parts of its side."""
-    stroke_px: int = 1
-    """Growth or loss of every edge."""
-    tiles: int = 3
-
-    def drawn(self, image: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-        """A random version of a picture ``[h, w]`` or ``[h, w, 4]``."""
-        turn = np.deg2rad(self.turn_deg) * random.uniform(-1, 1)
-        slant = np.array([[1, self.shear * random.uniform(-1, 1)], [0, 1]])
-        sides = 1 + self.resize * random.uniform(-1, 1, 2)
-        back = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ slant / sides
-        size = np.array(image.shape[1::-1])
-        knots = np.stack(np.meshgrid(*(np.linspace(0, 1, self.tiles + 1),) * 2), -1)  # [rows, cols, (x, y)]
-        moved = (knots - 0.5) @ back.T + 0.5
-        moved[1:-1, 1:-1] += self.jitter * random.uniform(-1, 1, moved[1:-1, 1:-1].shape)
-        corners, places = moved * size, np.rint(knots * size).astype(int)
-        mesh = [
-            (
-                (*map(int, places[r, c]), *map(int, places[r + 1, c + 1])),
-                (*corners[r, c], *corners[r + 1, c], *corners[r + 1, c + 1], *corners[r, c + 1]),
-            )
-            for r in range(self.tiles)
-            for c in range(self.tiles)
-        ]
-        picture = Image.fromarray(image).transform(
-            (int(size[0]), int(size[1])), Image.Transform.MESH, mesh, resample=Image.Resampling.BILINEAR
-        )
-        growth = int(random.integers(-self.stroke_px, self.stroke_px + 1))
-        if growth and image.ndim == 2:  # of a coloured picture, the edges have colours of their own
-            rank = ImageFilter.MaxFilter if growth > 0 else ImageFilter.MinFilter
-            picture = picture.filter(rank(2 * abs(growth) + 1))
-        return np.asarray(picture)
 
 
 @dataclass(frozen=True, kw_only=True)
