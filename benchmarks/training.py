@@ -33,6 +33,7 @@ class Training:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Arguments of the recipe."""
     policy: str | None = None
+    policy_options: Mapping[str, Any] = field(default_factory=dict)
     model: Mapping[str, Any] = field(default_factory=dict)
     """Changed settings of the model."""
     seed: int
@@ -62,7 +63,7 @@ class Training:
             spec = recipe.system.model
             changed = PartSpec(name=spec.name, config={**spec.config, **self.model})
             recipe = replace(recipe, system=replace(recipe.system, model=changed))
-        return recipe.with_policy(self.policy) if self.policy else recipe
+        return recipe.with_policy(self.policy, **self.policy_options) if self.policy else recipe
 
 
 @dataclass(frozen=True, kw_only=True)
