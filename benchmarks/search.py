@@ -269,9 +269,9 @@ def _policy_tables(results: Results) -> list[Table]:
     num_columns = max(len(row) for row in rows) - 1
     head = ["policy", *(f"{looks} look{'' if looks == 1 else 's'}" for looks in range(num_columns))]
     note = (
-        "Same recipe, seeds and number of steps; free placement; the answer is read from the fixations only. The Gaussian "
-        "is the paper's network, narrower (at the paper's widths, 16 M weights, it ended at 5 to 7 %); its learning rate "
-        "is ours, not searched for."
+        "Same recipe, seeds and number of steps; free placement; the answer is read from the fixations only. The "
+        "Gaussian is the paper's network, narrower (at the paper's widths, 16 M weights, it ended at 5 to 7 %); its "
+        "learning rate is ours, not searched for."
     )
     return [Table(title="", head=head, rows=rows, notes=[note], figure="policies.svg")]
 
