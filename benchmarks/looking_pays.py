@@ -65,7 +65,7 @@ def _static_cells(effort: Effort) -> list[Cell]:
                 }  # fmt: skip
                 variant = f"static-{task}-{size_px[0]}x{size_px[1]}-w{width}"
                 cells += [
-                    Cell(benchmark="pays", variant=variant, seed=seed, config=config, priority=9,
+                    Cell(benchmark="pays", variant=variant, seed=seed, config=config, priority=9 if task == "search" else 10,
                          minutes=0.5 + 1.05 * (seconds or 6.0) / 60)
                     for seed in effort.seeds
                 ]  # fmt: skip
