@@ -64,8 +64,9 @@ def _static_cells(effort: Effort) -> list[Cell]:
                     "batch": BATCH[task],
                 }  # fmt: skip
                 variant = f"static-{task}-{size_px[0]}x{size_px[1]}-w{width}"
+                priority = 9 if task == "search" else 10  # the cheap ones first
                 cells += [
-                    Cell(benchmark="pays", variant=variant, seed=seed, config=config, priority=9 if task == "search" else 10,
+                    Cell(benchmark="pays", variant=variant, seed=seed, config=config, priority=priority,
                          minutes=0.5 + 1.05 * (seconds or 6.0) / 60)
                     for seed in effort.seeds
                 ]  # fmt: skip
