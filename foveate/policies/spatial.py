@@ -29,6 +29,8 @@ class SpatialConfig:
 
     feature_dim: int
     """c: channels of a candidate's features."""
+    grid: tuple[int, int] | None = None
+    """(rows, cols) of the candidates, where they are a regular grid."""
     hidden_dim: int = 64
     num_looks_per_step: int = 1
     """k."""
@@ -50,7 +52,7 @@ class Spatial(nn.Module):
         self.outer = nn.Linear(config.hidden_dim, 3)  # logit, row and column of the offset's mean
         # Where the family offers a relevance, looking starts from it: chance rarely hits a clue of 0.01 % of a scene.
         self.relevance_gain = nn.Parameter(torch.ones(()))
-        self.centroid_gain = nn.Parameter(torch.ones(()))
+        self.centroid_gain = nn.Parameter(torch.ones(())) if config.grid and config.offset else None
         self.revisit_penalty = nn.Parameter(torch.ones(()))
         self.noise_shape = (config.num_looks_per_step, 3)
         self.temperature = 1.0
@@ -76,7 +78,7 @@ class Spatial(nn.Module):
     def _towards_relevance(self, observation: Observation) -> Tensor | float:
         """Offsets ``[n, m, 2]`` to the centroid of the relevance of the 3 x 3 cells around each: a thing between cells
         is looked at in its middle. Cells that are more relevant, or were looked at, hold other things."""
-        if observation.relevance is None or observation.grid is None or not self.config.offset:
+        if self.centroid_gain is None or observation.relevance is None or observation.grid is None:
             return 0.0
         relevance = observation.relevance.float().clamp(min=1e-6).masked_fill(~observation.mask, 0.0)
         unseen = relevance.masked_fill(observation.coverage > 0, 0.0)
@@ -134,6 +136,8 @@ class Spatial(nn.Module):
     def macs(self, observation: Observation) -> int:
         """Multiply-adds of one call, per row."""
         per_candidate = (self.config.feature_dim + 1) * self.config.hidden_dim + 3 * self.config.hidden_dim
+        if self.centroid_gain is not None and observation.relevance is not None and observation.grid is not None:
+            per_candidate += 2 * len(STEPS)
         return int(observation.features.shape[1]) * per_candidate
 
     def _viewpoints(self, observation: Observation, action: Mapping[str, Tensor]) -> Tensor:

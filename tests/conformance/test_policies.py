@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Look, Observation, as_numpy, take
+from foveate.core import Look, Observation, ObservationShape, as_numpy, take
 from foveate.noise import uniforms
 from foveate.policies import POLICIES
-from tests.conformance.parts import CLOSE, LEARNED, POLICY_CASES, assert_close, flat, observation, seeded
+from tests.conformance.parts import CLOSE, LEARNED, POLICY_CASES, SHAPE, assert_close, flat, observation, seeded
 
 
 @pytest.fixture(params=POLICY_CASES)
@@ -22,16 +22,24 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def policy(name: str) -> Any:
-    return seeded(POLICY_CASES[name], jitter=0.3)
-
-
 @pytest.fixture(params=["grid", "ragged"])
-def seen(request: pytest.FixtureRequest, policy: Any) -> Observation:
-    if request.param == "ragged" and getattr(policy, "needs_grid", False):
+def shape(request: pytest.FixtureRequest, name: str) -> ObservationShape:
+    """What a policy is built for: candidates on a grid, or any."""
+    if request.param == "grid":
+        return SHAPE
+    if name in POLICIES and POLICIES.facts(name).get("needs_grid"):
         pytest.skip("needs a grid")
-    return observation(ragged=request.param == "ragged")
+    return replace(SHAPE, grid=None)
+
+
+@pytest.fixture
+def policy(name: str, shape: ObservationShape) -> Any:
+    return seeded(lambda: POLICY_CASES[name](shape), jitter=0.3)
+
+
+@pytest.fixture
+def seen(shape: ObservationShape) -> Observation:
+    return observation(ragged=shape.grid is None)
 
 
 def _noise(policy: Any, n: int, seed: int = 0) -> np.ndarray:
@@ -145,8 +153,10 @@ def test_autocast_leaves_its_arithmetic_in_float32(policy: Any, seen: Observatio
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_weights_saved_and_loaded_give_the_same_looks(name: str, policy: Any, seen: Observation) -> None:
-    other = POLICY_CASES[name]()
+def test_weights_saved_and_loaded_give_the_same_looks(
+    name: str, shape: ObservationShape, policy: Any, seen: Observation
+) -> None:
+    other = POLICY_CASES[name](shape)
     other.load_state_dict(policy.state_dict())
     noise = _noise(policy, len(seen.mask))
     assert_close(other.look(seen, noise), policy.look(seen, noise))
