@@ -185,10 +185,21 @@ def keep(cell: Cell, values: Values, context: Context, *, seconds: float) -> Non
         "device": device_name(),
         "jobs": 1 if cell.alone else context.jobs,
         "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
-        "command": " ".join(["python -m benchmarks.run", *sys.argv[1:]]),
+        "command": " ".join(["python -m benchmarks.run", *without_places(sys.argv[1:])]),
     }
     make_folder(context.cache)
     write_json(cell_path(cell, context), record)
+
+
+def without_places(arguments: Sequence[str]) -> list[str]:
+    """A command line as another machine may repeat it: no cache, no output folder, and "PATH" for the checkout."""
+    kept: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        if before == "--official":
+            kept.append("PATH")
+        elif not {before, argument} & {"--cache", "--out"}:
+            kept.append(argument)
+    return kept
 
 
 def rounded(value: Any) -> Any:

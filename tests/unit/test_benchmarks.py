@@ -26,6 +26,7 @@ from benchmarks.harness import (
     gather,
     only,
     rounded,
+    without_places,
 )
 from benchmarks.plots import Line, line_plot
 from benchmarks.running import run_cells
@@ -139,6 +140,11 @@ def test_the_first_seed_of_everything_comes_before_the_second_of_anything(contex
     cells = [_cell(variant, seed) for variant in "ab" for seed in (0, 1)]
     done = run_cells([_toy(cells, lambda cell: {"x": 1.0})], context, minutes=None).done
     assert done == ["toy/a/0", "toy/b/0", "toy/a/1", "toy/b/1"]
+
+
+def test_a_recorded_command_names_no_places_of_the_machine() -> None:
+    line = "--only exit loop --cache /some/where --official /a/checkout --out here --threads 1"
+    assert " ".join(without_places(line.split())) == "--only exit loop --official PATH --threads 1"
 
 
 def _pid_of(cell: Cell, context: Context) -> dict[str, int]:
