@@ -11,10 +11,11 @@ import torch
 
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
-from benchmarks.tables import Check, Table
+from benchmarks.tables import Table
 from benchmarks.timing import ratio, shown, summary, take_turns
 from foveate.core import Stopper
 from foveate.episode import Player
+from foveate.evaluation.report_data import Check
 from foveate.noise import Noise
 from foveate.recipes.visual_search import visual_search
 from foveate.rollout import rollout

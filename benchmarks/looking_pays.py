@@ -16,11 +16,13 @@ from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.plots import Line, line_plot
 from benchmarks.search import ours
 from benchmarks.stopping import BATCH, shipped_hash, shipped_seconds, sign_training, system_of
-from benchmarks.tables import Check, Table, numbers, percent
+from benchmarks.tables import Table, numbers, percent
 from benchmarks.timing import ratio, shown, take_turns
-from benchmarks.training import Training, shipped
+from benchmarks.training import Training
 from foveate.episode import Player
 from foveate.evaluation.record import record
+from foveate.evaluation.report_data import Check
+from foveate.model_folder import shipped
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.noise import Noise
 from foveate.recipes.recipe import Recipe
@@ -28,7 +30,6 @@ from foveate.recipes.small_sign import NONE_FRAC, SCENE_PX, small_sign
 from foveate.recipes.visual_search import CANVAS_PX, visual_search
 from foveate.rollout import rollout
 from foveate.stopping.budgets import BudgetTable
-from foveate.system import build
 from foveate.training.static import thumbnails, train_static
 
 TASKS = ("search", "small_sign")
@@ -77,7 +78,7 @@ def _seconds(effort: Effort, task: str) -> float | None:
     """Training seconds of a static net: as many as ours had."""
     if task == "search":
         return effort.seconds
-    if effort.sign_seconds is not None and shipped("small_sign") is not None:
+    if effort.sign_seconds is not None and "small_sign" in shipped():
         return shipped_seconds("small_sign") or effort.sign_seconds
     return effort.sign_seconds
 
@@ -117,7 +118,7 @@ def _recipe(task: str, seed: int) -> Recipe:
 def _run_static(cell: Cell) -> Values:
     config, task = cell.config, cell.config["task"]
     recipe = _recipe(task, cell.seed)
-    system = build(recipe.system)
+    system = recipe.build()
     result = train_static(
         recipe.source, recipe.test, system.task, num_outputs=system.task.num_outputs,
         input_px=(config["input_px"][0], config["input_px"][1]), width=config["width"], places=PLACES[task],

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, NotHereError, Results, Values
-from benchmarks.tables import Check, Table
+from benchmarks.tables import Table
 from benchmarks.timing import ratio, shown, take_turns
 from foveate.core import Stopper
 from foveate.critics.map_value import MapValue, MapValueConfig
 from foveate.episode import Episode, Player
+from foveate.evaluation.report_data import Check
 from foveate.importing.adaptivenn import convert
 from foveate.importing.adaptivenn_parity import plain_configs, replay, seeded_images, seeded_weights
 from foveate.models.adaptivenn import AdaptiveNN

@@ -11,11 +11,13 @@ import numpy as np
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.search import ours
-from benchmarks.tables import Check, Table, at_least, differences, numbers, percent, points, spread
-from benchmarks.training import Remembered, Training, fresh_scenes, learned, needed, shipped
+from benchmarks.tables import Table, at_least, differences, numbers, percent, points, spread
+from benchmarks.training import Remembered, Training, fresh_scenes, learned, needed
 from foveate.core import Stopper
 from foveate.evaluation.record import record
+from foveate.evaluation.report_data import Check
 from foveate.evaluation.run import evaluate
+from foveate.model_folder import read_manifest, shipped
 from foveate.recipes.small_sign import small_sign
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import System
@@ -53,14 +55,14 @@ def _cells(effort: Effort) -> list[Cell]:
 
 def sign_training(effort: Effort, seed: int) -> Training | None:
     """None where a trained model is shipped."""
-    if shipped("small_sign") is not None:
+    if "small_sign" in shipped():
         return None
     return Training(recipe="small_sign", seed=seed, seconds=effort.sign_seconds, steps=effort.steps)
 
 
 def shipped_hash(name: str) -> str:
     """Of all weights, so that results follow the model that is shipped."""
-    files = needed(name).manifest.files
+    files = read_manifest(shipped()[name]).files
     weights = "".join(files[file] for file in sorted(files) if file.endswith(".safetensors"))
     return hashlib.sha256(weights.encode()).hexdigest()[:16]
 
@@ -95,7 +97,7 @@ def _train_seconds(cell: Cell, context: Context) -> float | None:
 
 def shipped_seconds(name: str) -> float | None:
     """What the shipped model was trained for, if it says so."""
-    seconds = needed(name).manifest.provenance.get("train_s")
+    seconds = read_manifest(shipped()[name]).provenance.get("train_s")
     return None if seconds is None else float(seconds)
 
 
@@ -161,7 +163,7 @@ def _table(results: Results, variant: str) -> Table:
     if values:
         best = max(("value", "confidence", "entropy", "margin"), key=lambda rule: float(np.mean(of(rule, "accuracy"))))
         notes.append(f"The best rule here is {best}.")
-    if variant == "small_sign" and shipped("small_sign") is not None:
+    if variant == "small_sign" and "small_sign" in shipped():
         notes.append("One shipped model: the spread is over three sets of test scenes, not over trainings.")
     head = [variant, "mean looks", "accuracy", "against fixed count", "MMACs per scene"]
     return Table(title=f"On {variant}", head=head, rows=rows, checks=checks, notes=notes)

@@ -7,18 +7,10 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
 
+from foveate.evaluation.report_data import Check
+
 NOT_RUN = "not run"
 STATUS = {True: "met", False: "**missed**", None: NOT_RUN}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check:
-    """A claim against its target; ``is_met`` None: not run."""
-
-    claim: str
-    target: str
-    measured: str
-    is_met: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import torch
 
 from benchmarks.harness import Context, NotHereError, key_of, versions
 from foveate.atomic import make_folder, write_json
-from foveate.model_folder import SHIPPED, SavedSystem, load_system, save
+from foveate.model_folder import SavedSystem, load_system, save, shipped
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
 from foveate.system import PartSpec, System
@@ -122,18 +122,11 @@ def _learned(training: Training, context: Context) -> Learned:
     return Learned(system=system, recipe=recipe, **facts)
 
 
-def shipped(name: str) -> SavedSystem | None:
-    """A model that comes with the package, if it does."""
-    folder = SHIPPED / name
-    return load_system(folder) if (folder / "foveate.json").is_file() else None
-
-
 def needed(name: str) -> SavedSystem:
-    """As :func:`shipped`; raises NotHereError."""
-    saved = shipped(name)
-    if saved is None:
+    """A model that comes with the package. Raises NotHereError."""
+    if name not in shipped():
         raise NotHereError(f"the model {name!r} is not shipped with this version")
-    return saved
+    return load_system(name)
 
 
 def fresh_scenes(source: Any, number: int) -> ComposedSource:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from foveate.cli.broken import report_broken
-from foveate.cli.measure import Row, control, row_of, spent, table
+from foveate.cli.measure import Row, row_of, spent, table
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 
@@ -83,6 +83,7 @@ class _Run:
         stop_rule: str | None = None,
         num_looks: int | None = None,
     ) -> Row:
+        from foveate.evaluation.controls import control
         from foveate.evaluation.run import evaluate as play
         from foveate.stopping.limits import Limits
 

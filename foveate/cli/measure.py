@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from foveate.evaluation.interval import Z_95, half_width
 
 if TYPE_CHECKING:
     from foveate.evaluation.run import RunResult
     from foveate.stopping.budgets import BudgetTable
-    from foveate.system import System
 
 FEW_SCENES = 100  # fewer calibrate too roughly to rely on: the standard error of a share may be 5 points and more
 ADVISED_SCENES = 400  # at most 2.5 points
@@ -106,15 +105,3 @@ def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
                 "-" if row.read_bytes is None else f"{row.read_bytes / 1e3:,.1f}",
             ]
     return lines
-
-
-def control(name: str, system: System) -> tuple[Any, bool]:
-    """A registered policy for a system, built fresh, and whether its looks are draws."""
-    from foveate.errors import UsageError
-    from foveate.policies import POLICIES
-    from foveate.system import fresh_policy
-
-    facts = POLICIES.facts(name)
-    if facts["learned"]:
-        raise UsageError(f"the policy {name!r} is learned, and this model was trained with {system.spec.policy.name!r}")
-    return fresh_policy(name, system.model.observation_shape), bool(facts.get("drawn"))

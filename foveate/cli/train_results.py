@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from foveate.atomic import write_json
-from foveate.cli.measure import Row, calibration_warning, control, row_of
+from foveate.cli.measure import Row, calibration_warning, row_of
 from foveate.cli.output import note
 from foveate.core import Stopper
 from foveate.episode import Player
+from foveate.evaluation.controls import control
 from foveate.evaluation.interval import half_width
 from foveate.evaluation.record import record
 from foveate.evaluation.rules import rules_for

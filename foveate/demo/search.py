@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from foveate.demo.learning import Control, Learned, learn, learn_side_by_side
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import (
-    CONTROLS,
+    control_curves,
     executed_rows,
     exit_histograms,
     full_length_row,
@@ -25,11 +26,10 @@ from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection
 from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import accuracy_by_looks
-from foveate.policies import POLICIES
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import CANVAS_PX, FOCUS_PX, TOLERANCE_PX, visual_search
 from foveate.stopping.budgets import BudgetTable
-from foveate.system import fresh_policy
+from foveate.tasks.search import Search
 
 BUDGETS = (1.0, 2.0, 3.0)
 SMALL_GAUSSIAN = {"squeeze_dim": 32, "hidden_dims": (256, 128)}  # sized for this task: the paper's is for ImageNet
@@ -92,7 +92,12 @@ def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:
         exit_histograms=exit_histograms(table, test, BUDGETS),
         training_curve=training_curve(learned["heatmap"].result.metrics),
         scanpaths=scanpaths(
-            ours, recipe.test, _describe, stop=table.stopper(2.0, rule="value"), max_looks=looks, short=_short
+            ours,
+            recipe.test,
+            partial(_describe, ours.task),
+            stop=table.stopper(2.0, rule="value"),
+            max_looks=looks,
+            short=partial(_short, ours.task),
         ),
         scanpaths_chosen=CHOSEN.format(good=8, bad=4) + " Stopped by value at 2.0 mean looks.",
         learned_in_words=_words(learned, accuracy, rows),
@@ -101,26 +106,16 @@ def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:
 
 
 def _accuracies(recipe: Recipe, learned: dict[str, Learned], looks: int, count: int) -> dict[str, list[float]]:
-    curves = {
-        name: accuracy_by_looks(learned[name].system, recipe.test, num_scenes=count, max_looks=looks)
-        for name in ("heatmap", "gaussian")
-    }
-    for name in CONTROLS:
-        policy = fresh_policy(name, learned["heatmap"].system.model.observation_shape)
-        curves[name] = accuracy_by_looks(
-            learned["heatmap"].system, recipe.test,
-            num_scenes=count, max_looks=looks, policy=policy, explore=bool(POLICIES.facts(name).get("drawn")),
-        )  # fmt: skip
-    curves["random_trained"] = accuracy_by_looks(
-        learned["random_trained"].system, recipe.test, num_scenes=count, max_looks=looks, explore=True
-    )
-    return curves
+    def own(name: str) -> list[float]:
+        return accuracy_by_looks(learned[name].system, recipe.test, num_scenes=count, max_looks=looks)
+
+    controls = control_curves(learned["heatmap"].system, recipe.test, num_scenes=count, max_looks=looks)
+    return {name: own(name) for name in ("heatmap", "gaussian")} | controls | {"random_trained": own("random_trained")}
 
 
-def _describe(prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
-    task_places = _places(prediction)
+def _describe(task: Search, prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
     truth = ((target[0, 0] + 1) / 2 * CANVAS_PX).tolist()
-    answer = ((task_places + 1) / 2 * CANVAS_PX).tolist()
+    answer = ((task.places(prediction)[0, 0] + 1) / 2 * CANVAS_PX).tolist()
     miss_px = ((truth[0] - answer[0]) ** 2 + (truth[1] - answer[1]) ** 2) ** 0.5
     verdict = "found" if miss_px <= TOLERANCE_PX else "missed"
     marks = [
@@ -130,17 +125,8 @@ def _describe(prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
     return f"{verdict}: the answer is {miss_px:.0f} px from the middle of the 3", marks
 
 
-def _places(prediction: Any) -> Any:
-    from foveate.tasks.search import Search, SearchConfig
-
-    return Search(SearchConfig(target_names=("3",))).places(prediction)[0, 0]
-
-
-def _short(prediction: Any) -> str:
-    from foveate.tasks.search import Search, SearchConfig
-
-    sure = Search(SearchConfig(target_names=("3",))).certainty(prediction)["confidence"]
-    return f"{float(sure[0]):.0%} sure"
+def _short(task: Search, prediction: Any) -> str:
+    return f"{float(task.certainty(prediction)['confidence'][0]):.0%} sure"
 
 
 def _words(learned: dict[str, Learned], accuracy: dict[str, list[float]], rows: Sequence[Any]) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.evaluation.controls import control
 from foveate.evaluation.report_data import CostPoint, ExitHistogram, StopRuleRow, TrainingPoint, ValueBin
 from foveate.evaluation.rules import rules_for
-from foveate.evaluation.run import evaluate
+from foveate.evaluation.run import accuracy_by_looks, evaluate
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.traces import Traces
@@ -21,6 +22,20 @@ MAIN_RULES = ("value", "confidence", "count")
 REFERENCE_LOOKS = 2.0
 CURVE_POINTS = 21
 VALUE_BINS = 8
+
+
+def control_curves(
+    system: System, source: Any, *, num_scenes: int, max_looks: int, batch_size: int = 128
+) -> dict[str, list[float]]:
+    """Accuracy after 0, 1, ... looks of each control, with the system's own reader."""
+    curves = {}
+    for name in CONTROLS:
+        policy, is_drawn = control(name, system)
+        curves[name] = accuracy_by_looks(
+            system, source, num_scenes=num_scenes, max_looks=max_looks, policy=policy, explore=is_drawn,
+            batch_size=batch_size,
+        )  # fmt: skip
+    return curves
 
 
 def executed_rows(

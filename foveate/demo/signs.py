@@ -10,7 +10,7 @@ import torch
 
 from foveate.demo.scanpaths import CHOSEN, scanpaths
 from foveate.demo.section import (
-    CONTROLS,
+    control_curves,
     executed_rows,
     exit_histograms,
     full_length_row,
@@ -21,11 +21,8 @@ from foveate.demo.section import (
 from foveate.drawing import Mark
 from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection, StaticNet
-from foveate.evaluation.run import accuracy_by_looks
 from foveate.model_folder import load_system
-from foveate.policies import POLICIES
 from foveate.recipes.small_sign import NONE_FRAC, SCENE_PX, SIGNS, small_sign
-from foveate.system import fresh_policy
 
 BUDGETS = (1.0, 2.0)
 
@@ -40,14 +37,8 @@ def signs_section(*, test_scenes: int) -> SceneSection:
     rows = executed_rows(system, table, recipe.test, budgets=BUDGETS, num_scenes=test_scenes, max_looks=looks)
     full = full_length_row(system, recipe.test, num_scenes=test_scenes, max_looks=looks)
     bins, correlation = value_bins(test)
-    accuracy = {"heatmap": [float(score) for score in test.scores.mean(axis=0)]}
-    for name in CONTROLS:
-        policy = fresh_policy(name, system.model.observation_shape)
-        accuracy[name] = accuracy_by_looks(
-            system, recipe.test, num_scenes=test_scenes, max_looks=looks, policy=policy,
-            explore=bool(POLICIES.facts(name).get("drawn")),
-            batch_size=16,
-        )  # fmt: skip
+    controls = control_curves(system, recipe.test, num_scenes=test_scenes, max_looks=looks, batch_size=16)
+    accuracy = {"heatmap": [float(score) for score in test.scores.mean(axis=0)], **controls}
 
     def describe(prediction: Any, target: Any) -> tuple[str, Sequence[Mark]]:
         answer, truth = names[int(prediction.argmax(1))], names[int(target["label"][0])]

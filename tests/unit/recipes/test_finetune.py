@@ -19,20 +19,10 @@ from foveate.recipes.picture_folder import picture_folder
 from foveate.system import PartSpec, System, SystemSpec, build
 from foveate.training.trainer import Trainer
 from tests.unit.recipes.test_picture_folder import fill
-from tests.unit.training.tiny import CONV, weights
+from tests.unit.training import tiny
+from tests.unit.training.tiny import weights
 
-GLANCE_FOCUS: dict[str, Any] = {
-    "num_outputs": 3,
-    "mean": (0.4,),
-    "glance_px": (12, 16),
-    "focus_px": (8, 8),
-    "state_grid": (3, 4),
-    "state_dim": 8,
-    "glance": CONV,
-    "focus": CONV,
-    "readout": {"name": "pool", "heads": 2, "hidden": 8},
-    "relevance": "attention",
-}
+GLANCE_FOCUS: dict[str, Any] = {**tiny.GLANCE_FOCUS, "mean": (0.4,)}
 POOL_HEAD = {f"model.{part}.logits.{name}" for part in ("readout", "auxiliary") for name in ("weight", "bias")}
 STEP_HEADS = {
     f"model.{part}.linear.{name}"

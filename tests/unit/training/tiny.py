@@ -17,6 +17,18 @@ from foveate.training.trainer import Trainer
 
 CONV = {"name": "conv", "channels": (6, 8), "strides": (2, 2), "kernels": (3, 3)}
 
+GLANCE_FOCUS: dict[str, Any] = {
+    "num_outputs": 3,
+    "glance_px": (12, 16),
+    "focus_px": (8, 8),
+    "state_grid": (3, 4),
+    "state_dim": 8,
+    "glance": CONV,
+    "focus": CONV,
+    "readout": {"name": "pool", "heads": 2, "hidden": 8},
+    "relevance": "attention",
+}
+
 
 class Bars:
     """Grey scenes of 24 x 32 px with a bright bar in one of three directions; the label says which."""
@@ -43,22 +55,10 @@ class Bars:
 
 
 def tiny_system(*, policy: str = "spatial", critic: str | None = "spatial_value", seed: int = 0) -> System:
-    model = {
-        "num_outputs": 3,
-        "num_bands": 1,
-        "glance_px": (12, 16),
-        "focus_px": (8, 8),
-        "state_grid": (3, 4),
-        "state_dim": 8,
-        "glance": CONV,
-        "focus": CONV,
-        "readout": {"name": "pool", "heads": 2, "hidden": 8},
-        "relevance": "attention",
-    }
     torch.manual_seed(seed)
     return build(
         SystemSpec(
-            model=PartSpec(name="glance_focus", config=model),
+            model=PartSpec(name="glance_focus", config={**GLANCE_FOCUS, "num_bands": 1}),
             policy=PartSpec(name=policy),
             critic=PartSpec(name=critic) if critic else None,
             task=PartSpec(name="classification", config={"class_names": ("a", "b", "c")}),
