@@ -65,9 +65,14 @@ def _run_phase(
     with _workers(jobs, context.threads) as pool:
         while running or (pending and not is_broken):
             while pending and len(running) < jobs and not is_broken:
-                cell, benchmark = pending.pop(0)
-                if fits(cell):
+                cell, benchmark = pair = pending.pop(0)
+                if not fits(cell):
+                    continue
+                try:
                     running[pool.submit(_measure, cell, benchmark.run, context)] = cell
+                except BrokenExecutor:  # killed since the last cell ended: this one waits for new workers
+                    pending.insert(0, pair)
+                    is_broken = True
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 _collect(running.pop(future), future, context, outcome)
                 after_each()

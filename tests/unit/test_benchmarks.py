@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from benchmarks.harness import (
     without_places,
 )
 from benchmarks.plots import Line, line_plot
-from benchmarks.running import run_cells
+from benchmarks.running import Here, run_cells
 from benchmarks.tables import Table, at_least, markdown, percent, points, spread
 
 
@@ -155,6 +157,7 @@ def _killed_once(cell: Cell, context: Context) -> dict[str, float]:
     """As by a machine that runs out of memory, in the first process that comes here."""
     if cell.variant == "a":
         os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(1)  # so that only one cell runs beside the killed one
     return {"x": 1.0}
 
 
@@ -165,6 +168,23 @@ def test_a_killed_process_fails_its_cell_and_not_the_rest(context: Context) -> N
     assert "toy/a/0" in outcome.failed
     assert "toy/d/0" in outcome.done  # what ran beside it is lost with it
     assert {*outcome.done, *outcome.failed} == {cell.name for cell in cells}
+
+
+def test_a_cell_that_comes_to_a_broken_pool_waits_for_new_workers(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was lost, and the whole run with it."""
+    was_broken: list[bool] = []
+
+    def submit(self: Any, fn: Callable[..., Any], /, *args: Any) -> Any:
+        if not was_broken:
+            was_broken.append(True)
+            raise BrokenExecutor
+        return original(self, fn, *args)
+
+    original = Here.submit
+    monkeypatch.setattr(Here, "submit", submit)
+    assert run_cells([_toy([_cell("a")], lambda cell: {"x": 1.0})], context, minutes=None).done == ["toy/a/0"]
 
 
 def _no_tables(results: Results) -> list[Table]:
