@@ -33,6 +33,8 @@ from foveate.geometry.viewpoint import Array
 CONTRACT_VERSION = 1
 
 Rows = NDArray[np.int64]
+Counts = NDArray[np.int64]
+Macs = int | tuple[int, ...]
 Opening = Literal["glance", "free"]
 Prediction = Any  # an array [n, ...] or a frozen Rowwise of arrays: the family and the task agree on it
 
@@ -205,20 +207,58 @@ class State(Protocol):
     def detach(self) -> Self: ...
 
 
+def _until(macs: Macs, count: Any) -> Counts:
+    """Sum of the first ``count`` entries, the last one repeated."""
+    table = np.atleast_1d(np.asarray(macs, np.int64))
+    known = np.concatenate([[0], table.cumsum()])
+    beyond = np.maximum(np.asarray(count) - len(table), 0)
+    return np.asarray(known[np.minimum(count, len(table))] + beyond * table[-1])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """MACs per scene of a family's parts, analytic, from the shapes (1 MAC = one multiply-add)."""
+    """MACs per scene of a family's parts, analytic, from the shapes (1 MAC = one multiply-add).
+
+    A part whose cost grows with what was seen is a tuple: entry i holds after i looks, the last one beyond."""
 
     open_macs: int
     """The opening (0 for a free one)."""
-    look_macs: int
-    """Sensing and fusing one look."""
-    predict_macs: int
+    look_macs: Macs
+    """Sensing and fusing one more look."""
+    predict_macs: Macs
     """One execution of the head."""
-    observe_macs: int = 0
+    observe_macs: Macs = 0
     """One observation, paid at every step, the first included: elastic queries; 0 where the state is observed as is."""
-    parts: Mapping[str, int]
+    parts: Mapping[str, Macs]
     """The same, per component, for display; names start with ``open/``, ``look/``, ``observe/`` or ``predict/``."""
+
+    def look(self, num_looks: Any, *, count: Any = 1) -> Counts:
+        """Of ``count`` more looks after ``num_looks``, both ``[n]`` or scalars."""
+        return _until(self.look_macs, np.asarray(num_looks) + count) - _until(self.look_macs, num_looks)
+
+    def observe(self, num_looks: Any) -> Counts:
+        """Of observing what so many looks gave."""
+        return _until(self.observe_macs, np.asarray(num_looks) + 1) - _until(self.observe_macs, num_looks)
+
+    def predict(self, num_looks: Any, *, count: Any = 1) -> Counts:
+        """Of ``count`` answers, after ``num_looks`` and each further look."""
+        return _until(self.predict_macs, np.asarray(num_looks) + count) - _until(self.predict_macs, num_looks)
+
+    def sensed(self, num_looks: Any) -> Counts:
+        """Of the opening, so many looks and every observation; no policy, critic or answer."""
+        looked = _until(self.look_macs, num_looks) + _until(self.observe_macs, np.asarray(num_looks) + 1)
+        return self.open_macs + looked
+
+    def part(self, name: str, num_looks: Any) -> Counts:
+        """What a component costs in an episode of so many looks that answers at its end."""
+        kind, macs = name.partition("/")[0], self.parts[name]
+        end = np.asarray(num_looks) + 1
+        return {
+            "open": _until(macs, 1),
+            "look": _until(macs, num_looks),
+            "observe": _until(macs, end),
+            "predict": _until(macs, end) - _until(macs, num_looks),
+        }[kind]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,8 +132,7 @@ class Looker:
         model, price = self.system.model, self.system.model.price()
         glance, focus = (int(np.prod(model.glimpse_size_px(i))) for i in (0, 1))
         opened = glance if model.opening == "glance" else 0
-        macs = price.open_macs + looks * price.look_macs + (looks + 1) * price.observe_macs
-        return {"looks": looks, "px": opened + looks * focus, "macs": macs}
+        return {"looks": looks, "px": opened + looks * focus, "macs": int(price.sensed(looks))}
 
     def _plan(self, asked: Asked, batch_size: int) -> _Plan:
         if asked.max_looks is not None and (not isinstance(asked.max_looks, int) or asked.max_looks < 0):
@@ -173,7 +172,7 @@ class Looker:
             return None
         texts = asked.limit if isinstance(asked.limit, list | tuple) else [asked.limit]
         least = self.price(0)
-        least["macs"] += self.system.model.price().predict_macs
+        least["macs"] += int(self.system.model.price().predict(0))
         return Limits.parse(*texts, opening=least)
 
     def _prepare(self, picture: Given, plan: _Plan) -> Ready:

@@ -82,8 +82,8 @@ def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> Any:
 
 def _observe(model: ActiveModel, state: Any, player: Player, ledger: Ledger, rows: Rows) -> Observation:
     observation = model.observe(state)
-    if observe_macs := model.price().observe_macs:
-        ledger.charge_macs("observe", rows, observe_macs)
+    if model.price().observe_macs:
+        ledger.charge_macs("observe", rows, model.price().observe(as_numpy(observation.num_looks)))
     if player.limits is None:
         return observation
     return replace(observation, remaining=player.limits.remaining(ledger.spent(rows)).astype(np.float32))
@@ -187,9 +187,10 @@ def _deferred(
 
 def _next_cost(player: Player, scenes: Scenes, observation: Observation) -> Mapping[str, Any]:
     """The most that one more step can cost a row, with the facts at its end and the prediction on leaving."""
-    price, k = player.model.price(), _most_looks(player.policy, observation).astype(np.float64)
+    price, k, num_looks = player.model.price(), _most_looks(player.policy, observation), as_numpy(observation.num_looks)
     height, width = player.model.glimpse_size_px(1)
-    macs = player.policy.macs(observation) + k * price.look_macs + price.observe_macs + price.predict_macs
+    then = price.look(num_looks, count=k) + price.observe(num_looks + k) + price.predict(num_looks + k)
+    macs = player.policy.macs(observation) + then
     if player.critic is not None and "value" in player.needs:
         macs = macs + player.critic.macs(observation)
     return {
@@ -205,7 +206,7 @@ def _next_cost(player: Player, scenes: Scenes, observation: Observation) -> Mapp
 def _opening_cost(player: Player, observation: Observation, ledger: Ledger, rows: Rows) -> Mapping[str, Any]:
     """What the opening, the facts after it and its answer take, per unit: below this no limit can be kept."""
     spent = dict(ledger.spent(rows))
-    spent["macs"] = spent["macs"] + player.model.price().predict_macs
+    spent["macs"] = spent["macs"] + player.model.price().predict(as_numpy(observation.num_looks))
     if player.critic is not None and "value" in player.needs:
         spent["macs"] = spent["macs"] + player.critic.macs(observation)
     return spent
@@ -214,7 +215,7 @@ def _opening_cost(player: Player, observation: Observation, ledger: Ledger, rows
 def _predict(model: ActiveModel, state: Any, ledger: Ledger, rows: Rows) -> Prediction:
     with ledger.timed("predict"):
         prediction = model.predict(state)
-    ledger.charge_macs("predict", rows, model.price().predict_macs)
+    ledger.charge_macs("predict", rows, model.price().predict(as_numpy(state.num_looks)))
     return prediction
 
 
@@ -240,8 +241,8 @@ def _update(scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: 
     with ledger.timed("update"):
         state = model.update(state, glimpses.pixels, look)
     num_valid = valid.sum(axis=1)
+    ledger.charge_macs("look", rows, model.price().look(ledger.looks[rows], count=num_valid))
     ledger.looks[rows] += num_valid
-    ledger.charge_macs("look", rows, model.price().look_macs * num_valid)
     return state
 
 

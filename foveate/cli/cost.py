@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
 
 from foveate.cli.output import say, say_json, say_table
-from foveate.core import Price
+from foveate.core import Macs, Price
 from foveate.errors import UsageError
 
 
@@ -27,13 +27,14 @@ class Costed:
     """What the share of sensed pixels refers to; None where no size is given."""
     max_looks: int | None
 
-    def each(self) -> dict[str, int]:
+    def each(self) -> dict[str, Macs]:
         """MACs of one execution of every part."""
         return {**self.price.parts, "look/policy": self.policy_macs, "look/critic": self.critic_macs}
 
     def row(self, looks: int) -> dict[str, Any]:
         """The cost of an episode of so many looks, each preceded by one call of policy and critic."""
-        parts = {name: macs * (looks if name.startswith("look/") else 1) for name, macs in self.each().items()}
+        price = replace(self.price, parts=self.each())
+        parts = {name: int(price.part(name, looks)) for name in price.parts}
         sensed_px = self.glance_px[0] * self.glance_px[1] + looks * self.look_px[0] * self.look_px[1]
         share = None if self.scene_px is None else sensed_px / (self.scene_px[0] * self.scene_px[1])
         return {

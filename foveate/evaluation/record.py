@@ -69,9 +69,8 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
         metrics = system.task.metrics(event.prediction, target)
         column = {"score": primary(system.task, metrics), "noise": noise.step(every, event.step.num_looks)}
         column |= {f"cost.{unit}": amount for unit, amount in event.spent.items()}
-        each_look = price.look_macs + price.observe_macs + system.policy.macs(event.observation)
-        at_least = price.open_macs + price.observe_macs + price.predict_macs
-        column["cost.macs"] = at_least + event.step.num_looks * each_look
+        looks, policy_macs = event.step.num_looks, system.policy.macs(event.observation)
+        column["cost.macs"] = price.sensed(looks) + price.predict(looks) + looks * policy_macs
         column |= {f"certainty.{name}": sure for name, sure in (event.step.certainty or {}).items()}
         if system.critic is not None:
             column["value"] = event.step.value
@@ -83,9 +82,9 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
 
 def _extra_costs(system: System, traced: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """What a rule's facts cost at every depth, beyond the one head that every row runs: nothing at the last step."""
-    depth = np.broadcast_to(np.arange(traced["score"].shape[1], dtype=np.float64), traced["score"].shape)
-    asked = np.minimum(depth + 1, depth[0, -1])
-    extra = {"certainty": {"macs": depth * system.model.price().predict_macs}}
+    depth = np.broadcast_to(np.arange(traced["score"].shape[1]), traced["score"].shape)
+    asked = np.minimum(depth + 1.0, depth[0, -1])
+    extra = {"certainty": {"macs": system.model.price().predict(0, count=depth).astype(np.float64)}}
     if "value_macs" in traced:
         extra["value"] = {"macs": asked * traced["value_macs"]}
     return extra

@@ -179,15 +179,21 @@ def test_it_runs_under_autocast_and_agents_get_float32(model: Any) -> None:
 
 def test_the_price_is_what_the_counter_counts(model: Any) -> None:
     batch, price = scenes().select([0]), model.price()
-    state = opened(model, batch)
-    look = looks_at(model, state)
-    pixels = batch.read(look.viewpoints, model.glimpse_size_px(1)).pixels
     assert _counted(lambda: opened(model, batch)) == pytest.approx(price.open_macs, rel=0.01)
-    assert _counted(lambda: model.update(state, pixels, look)) == pytest.approx(price.look_macs, rel=0.01)
-    assert _counted(lambda: model.observe(state)) == pytest.approx(price.observe_macs, rel=0.01)
-    assert _counted(lambda: model.predict(state)) == pytest.approx(price.predict_macs, rel=0.01)
-    total = price.open_macs + price.look_macs + price.observe_macs + price.predict_macs
-    assert sum(price.parts.values()) == total
+    state = opened(model, batch)
+    for num_looks in range(3):  # some families pay more for every further look
+        seen = state
+        look = looks_at(model, seen, skip=num_looks)
+        pixels = batch.read(look.viewpoints, model.glimpse_size_px(1)).pixels
+        assert _counted(lambda: model.observe(seen)) == pytest.approx(price.observe(num_looks), rel=0.01)  # noqa: B023
+        assert _counted(lambda: model.predict(seen)) == pytest.approx(price.predict(num_looks), rel=0.01)  # noqa: B023
+        if num_looks == model.max_looks:
+            break
+        assert _counted(lambda: model.update(seen, pixels, look)) == pytest.approx(price.look(num_looks), rel=0.01)  # noqa: B023
+        state = model.update(seen, pixels, look)
+    for looks in (0, 1, 2):
+        total = price.sensed(looks) + price.predict(looks)
+        assert sum(price.part(name, looks) for name in price.parts) == total
     assert {key.partition("/")[0] for key in price.parts} <= {"open", "look", "observe", "predict"}
 
 
