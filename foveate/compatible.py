@@ -14,7 +14,8 @@ from foveate.errors import DataError, IncompatibleError
 def check_compatible(scenes: Scenes, player: Player) -> None:
     """Facts are checked once, before the first glimpse: no part is asked for its name or class.
 
-    Policies and critics state ``needs_grid`` and ``needs_relevance`` as class attributes (False when absent).
+    Policies and critics state ``needs_grid``, ``needs_relevance`` and ``needs_seen`` as class attributes (False when
+    absent).
     Raises DataError for an empty batch and IncompatibleError, which says the remedy, for parts that do not fit.
     """
     if len(scenes) == 0:
@@ -50,6 +51,11 @@ def _check_observed(part: Any, model: ActiveModel) -> None:
         raise IncompatibleError(
             f"{type(part).__name__} needs a relevance, which this {type(model).__name__} does not offer: build the "
             "model with relevance='gradcam' or 'layercam' if its family has that setting, or choose another policy"
+        )
+    if getattr(part, "needs_seen", False) and shape.seen_dim == 0:
+        raise IncompatibleError(
+            f"{type(part).__name__} reasons about what was seen, which {type(model).__name__} does not offer: choose "
+            "another policy or critic, such as spatial and spatial_value"
         )
 
 

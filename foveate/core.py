@@ -20,7 +20,7 @@ Viewpoints are ``[..., 4]`` (row, col, half height, half width) in the frame of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
@@ -146,13 +146,33 @@ class Scenes(Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None) -> Glimpses:
-        """Pixels under viewpoints ``[n, k, 4]`` (inside the scene), each resized to ``size_px``, antialiased."""
+    def read(
+        self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None, *, antialias: bool = True
+    ) -> Glimpses:
+        """Pixels under viewpoints ``[n, k, 4]`` (inside the scene), each resized to ``size_px``; with
+        ``antialias=False`` sampled at points, bilinearly, which only the cameras of older papers want."""
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         """The most bytes ``[n]`` that one more look could fetch: lets a byte limit be checked before the look."""
 
     def select(self, rows: Any) -> Self: ...
+
+
+Camera = Callable[[Scenes], Scenes]
+"""Scenes as a family's sensor sees them: wraps a batch, and is a scene batch again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen(Rowwise):
+    """What was looked at so far, as a set: for agents that reason about what they saw, not about where to look.
+
+    p is the capacity, one number for the whole life of a model; slots beyond what was seen are zeros and masked."""
+
+    viewpoints: Array  # [n, p, 4] float32
+    features: Array  # [n, p, c'] float32
+    mask: Array  # [n, p] bool, True where something was seen
+    pixels: Array | None = None  # [n, p, C, h, w] float32, normalised
+    importance: Array | None = None  # [n, p] float32 >= 0, how much each mattered so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,11 +189,12 @@ class Observation(Rowwise):
     candidates: Array  # [n, m, 4] float32 viewpoints that a look at this candidate would read, inside the scene
     features: Array  # [n, m, c] float32
     mask: Array  # [n, m] bool, True where the candidate exists
-    coverage: Array  # [n, m] float32, how many past looks covered the candidate's centre
+    coverage: Array  # [n, m] float32, past looks that covered the candidate's centre, as closely as it would
     summary: Array  # [n, d] float32
     num_looks: Array  # [n] int64, looks so far
     sizes_px: Array  # [n, 2] int64 (height, width) of the scenes
     relevance: Array | None = None  # [n, m] float32 >= 0: saliency, attention, class activation, if any
+    seen: Seen | None = None
     remaining: Array | None = None  # [n] float32 in [0, 1], share of the hard limit that is left; None without a limit
     grid: tuple[int, int] | None = None  # (rows, cols) when the candidates are a regular grid, row-major
 
@@ -274,6 +295,10 @@ class ObservationShape:
     """Whether looks may have any extent, so that a policy also chooses how closely to look."""
     has_relevance: bool = False
     """Whether observations carry a relevance."""
+    seen_dim: int = 0
+    """Features of what was seen; 0 for a family whose observations have no ``seen``."""
+    seen_pixels: tuple[int, int, int] | None = None
+    """(bands, height, width) of the pixels in ``seen``, if they are there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +316,9 @@ class TrainingLook:
 
 
 class ActiveModel(Protocol):
-    """A model family: perceives glimpses, keeps a state, offers an observation, predicts."""
+    """A model family: perceives glimpses, keeps a state, offers an observation, predicts.
+
+    Fact, None when absent: ``camera``, a :data:`Camera` for a family that senses in its own way."""
 
     opening: Opening
     max_looks: int | None  # None: unbounded
@@ -324,8 +351,8 @@ class ActiveModel(Protocol):
 class Policy(Protocol):
     """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise.
 
-    Facts, False when absent: class attributes ``needs_grid`` (candidates on a regular grid) and ``needs_relevance``,
-    checked before the first glimpse, of critics too.
+    Facts, False when absent: class attributes ``needs_grid`` (candidates on a regular grid), ``needs_relevance`` and
+    ``needs_seen``, checked before the first glimpse, of critics too.
     """
 
     noise_shape: tuple[int, int]  # (k, dims) of uniform (0, 1) numbers used per row and step
@@ -340,8 +367,7 @@ class Policy(Protocol):
 class LearnedPolicy(Policy, Protocol):
     """A policy that reinforcement learning can improve.
 
-    A reparameterised one may leave the gradient on the look's action and log-probability (SAC calls it directly); the
-    loop detaches looks, so that no loss of the model reaches the policy through where it looked.
+    The loop detaches looks, so that no loss of the model reaches the policy through where it looked.
     """
 
     def score(self, observation: Observation, action: Mapping[str, Array], behaviour: Mapping[str, Array]) -> Score:
@@ -349,6 +375,27 @@ class LearnedPolicy(Policy, Protocol):
 
     def anneal(self, remaining: float) -> None:
         """Set the exploration for the share of it that remains: 1 at the start of training, 0 at its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices(Rowwise):
+    """Actions that together stand for a policy: all there are with their probabilities, or one draw of weight 1."""
+
+    action: Mapping[str, Array]  # as in a look of k = a: each [n, a, ...]; a draw carries the policy's gradient
+    log_prob: Array  # [n, a] float32, with gradient
+    weight: Array  # [n, a] float32, sums to 1 over a; with gradient where all actions are listed
+
+
+@runtime_checkable
+class OffPolicy(LearnedPolicy, Protocol):
+    """A policy that can also learn from what other policies did (soft actor-critic): expectations over its actions are
+    weighted sums over its choices, whether those can be listed or are reparameterised draws. One look per step."""
+
+    num_dims: int  # of an action's place: minus this is the usual target entropy of a continuous policy
+    is_enumerable: bool
+
+    def choices(self, observation: Observation, noise: Array) -> Choices:
+        """Under the present parameters; ``noise`` is as in :meth:`Policy.look`, and not read where all are listed."""
 
 
 class Critic(Protocol):
@@ -359,6 +406,14 @@ class Critic(Protocol):
 
     def macs(self, observation: Observation) -> int:
         """Multiply-adds of one call, per row."""
+
+
+@runtime_checkable
+class QCritic(Critic, Protocol):
+    """A critic that also judges single actions: what off-policy learning needs."""
+
+    def q(self, observation: Observation, action: Mapping[str, Array]) -> Array:
+        """``[n, 2, a]``: two independent opinions of actions ``[n, a, ...]``, as in :class:`Choices`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import ActiveModel, Critic, Look, Observation, Policy, Prediction, Rows, Step, Task, concat, take
+from foveate.core import (
+    ActiveModel,
+    Critic,
+    Glimpses,
+    Look,
+    Observation,
+    Policy,
+    Prediction,
+    Rows,
+    Step,
+    Task,
+    concat,
+    take,
+)
 from foveate.cost import Ledger
 
 Flags = NDArray[np.bool_]
@@ -51,6 +64,7 @@ class Event:
     truncated: Flags  # [m] hit a hard limit, the end of the family's looks, or ran out of candidates
     deferred: Flags  # [m] truncated without being settled: the scene should be scanned
     look: Look | None  # of the surviving rows, in their order; None when all left
+    glimpses: Glimpses | None  # what that look read
 
     @property
     def leaving(self) -> Flags:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from foveate.compatible import check_compatible
 from foveate.core import (
     ActiveModel,
+    Glimpses,
     Look,
     Observation,
     Policy,
@@ -35,6 +36,8 @@ from foveate.noise import Noise
 def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger) -> Iterator[Event]:
     """Play one episode per scene, yielding every step; ``explore`` draws looks with the noise instead of their mode."""
     model, rows = player.model, np.arange(len(scenes))
+    camera = getattr(model, "camera", None)
+    scenes = scenes if camera is None else camera(scenes)
     state, is_opening = _open(scenes, model, ledger), True
     while len(rows):
         with ledger.timed("observe"):
@@ -55,15 +58,15 @@ def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger
         event = Event(
             rows=rows, state=state, observation=observation, step=step, spent=spent, prediction=prediction,
             has_all_predictions=has_all_predictions, look=None, stopped=stopped, truncated=truncated & ~deferred,
-            deferred=deferred,
+            deferred=deferred, glimpses=None,
         )  # fmt: skip
         if len(stay) < len(rows):
             rows, scenes = rows[stay], scenes.select(stay)
             state, observation = take(state, stay), take(observation, stay)
         if len(rows):
             look = _look(player.policy, observation, noise if explore else None, ledger, rows)
-            state = _update(scenes, model, state, look, ledger, rows)
-            event = replace(event, look=look)
+            state, glimpses = _update(scenes, model, state, look, ledger, rows)
+            event = replace(event, look=look, glimpses=glimpses)
         yield event
 
 
@@ -233,7 +236,9 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     return look
 
 
-def _update(scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: Ledger, rows: Rows) -> Any:
+def _update(
+    scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: Ledger, rows: Rows
+) -> tuple[Any, Glimpses]:
     size_px, valid = model.glimpse_size_px(1), as_numpy(look.valid)
     with ledger.timed("read"):
         glimpses = scenes.read(look.viewpoints, size_px, look.valid)
@@ -243,7 +248,7 @@ def _update(scenes: Scenes, model: ActiveModel, state: Any, look: Look, ledger: 
     num_valid = valid.sum(axis=1)
     ledger.charge_macs("look", rows, model.price().look(ledger.looks[rows], count=num_valid))
     ledger.looks[rows] += num_valid
-    return state
+    return state, glimpses
 
 
 def rollout(

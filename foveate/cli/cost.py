@@ -137,12 +137,17 @@ def parse_glimpses(text: str | None, max_looks: int | None) -> list[int]:
 def _table(costed: Costed, rows: list[dict[str, Any]]) -> list[list[str]]:
     table = [["part", "each", *(str(row["looks"]) for row in rows)]]
     for name, macs in costed.each().items():
-        table.append([name, _mega(macs), *(_mega(row["parts"][name]) for row in rows)])
+        table.append([name, _each(macs), *(_mega(row["parts"][name]) for row in rows)])
     table.append(["total", "", *(_mega(row["macs"]) for row in rows)])
     table.append(["sensed px", "", *(f"{row['sensed_px']}" for row in rows)])
     if costed.scene_px is not None:
         table.append(["sensed %", "", *(f"{100 * row['sensed_frac']:.1f}" for row in rows)])
     return table
+
+
+def _each(macs: Macs) -> str:
+    """Of one execution; from the first to the last where it grows with the looks."""
+    return "-".join(map(_mega, (macs[0], macs[-1]))) if isinstance(macs, tuple) else _mega(macs)
 
 
 def _mega(macs: int) -> str:

@@ -58,6 +58,18 @@ class Mlp(nn.Module):
         return mlp_macs(rows, self.expand.in_features, self.expand.out_features, self.project.out_features)
 
 
+class Scale(nn.Module):
+    """LayerScale: every feature of a residual branch times a learned number that starts small."""
+
+    def __init__(self, dim: int, start: float) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.full((dim,), start))
+
+    def forward(self, branch: Tensor) -> Tensor:
+        """``[..., c]`` to ``[..., c]``."""
+        return branch * self.gain
+
+
 class DropPath(nn.Module):
     """Stochastic depth: in training, drops the residual branch of a row with this probability (arXiv:1603.09382)."""
 

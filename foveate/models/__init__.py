@@ -46,6 +46,13 @@ MODELS.register(
     opening="glance",
     summary="the same structure, small enough for tests",
 )
+MODELS.register(
+    "elastic_tokens",
+    "foveate.models.elastic_tokens:ElasticTokens",
+    config="foveate.models.elastic_tokens:ElasticTokensConfig",
+    opening="free",
+    summary="tokens of glimpses of any place and zoom, for classes, pixels and segments (AdaGlimpse)",
+)
 
 
 def create_model(name: str, **settings: Any) -> Any:

@@ -6,6 +6,7 @@ so there is one behaviour here and no switches. Shape letters: n rows, m = grid 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from foveate.errors import UsageError, suggest
-from foveate.layers.blocks import NORM_EPS, DropPath, Mlp
+from foveate.layers.blocks import NORM_EPS, DropPath, Mlp, Scale
 from foveate.layers.macs import block_macs, linear_macs
 
 INIT_STD = 0.02
@@ -85,28 +86,57 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.out = nn.Linear(dim, dim)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[n, m, c]`` to ``[n, m, c]``."""
-        q, k, v = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(q, k, v)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[n, m, c]`` to ``[n, m, c]``; ``mask`` ``[n, m]`` bool is True where a token may be attended to: in every
+        row somewhere."""
+        q, k, v = self._heads(x)
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask[:, None, None])
         return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def weighed(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the mean over heads of the attention weights, ``[n, m, m]``; slower."""
+        q, k, v = self._heads(x)
+        scores = q @ k.transpose(2, 3) / math.sqrt(q.shape[-1])
+        weights = scores.masked_fill(~mask[:, None, None], -math.inf).softmax(-1)
+        return self.out((weights @ v).transpose(1, 2).flatten(2)), weights.mean(1)
+
+    def _heads(self, x: Tensor) -> Tensor:
+        qkv: Tensor = self.qkv(x).unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        return qkv
 
 
 class Block(nn.Module):
-    """Pre-norm transformer block (arXiv:2010.11929), with stochastic depth."""
+    """Pre-norm transformer block (arXiv:2010.11929), with stochastic depth and, if given a start for it, LayerScale
+    (arXiv:2103.17239)."""
 
-    def __init__(self, dim: int, *, num_heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        num_heads: int,
+        mlp_ratio: float = 4.0,
+        drop_path: float = 0.0,
+        layer_scale: float | None = None,
+    ) -> None:
         super().__init__()
         self.norm_attention = nn.LayerNorm(dim, eps=NORM_EPS)
         self.attention = Attention(dim, num_heads)
         self.norm_mlp = nn.LayerNorm(dim, eps=NORM_EPS)
         self.mlp = Mlp(dim, int(dim * mlp_ratio), dim)
         self.drop_path = DropPath(drop_path)
+        self.scale_attention = nn.Identity() if layer_scale is None else Scale(dim, layer_scale)
+        self.scale_mlp = nn.Identity() if layer_scale is None else Scale(dim, layer_scale)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """``[n, m, c]`` to ``[n, m, c]``."""
-        x = x + self.drop_path(self.attention(self.norm_attention(x)))
-        return x + self.drop_path(self.mlp(self.norm_mlp(x)))
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """``[n, m, c]`` to ``[n, m, c]``; ``mask`` as in :class:`Attention`."""
+        x = x + self.drop_path(self.scale_attention(self.attention(self.norm_attention(x), mask)))
+        return x + self.drop_path(self.scale_mlp(self.mlp(self.norm_mlp(x))))
+
+    def weighed(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the attention weights of :meth:`Attention.weighed`."""
+        mixed, weights = self.attention.weighed(self.norm_attention(x), mask)
+        x = x + self.drop_path(self.scale_attention(mixed))
+        return x + self.drop_path(self.scale_mlp(self.mlp(self.norm_mlp(x)))), weights
 
     def macs(self, tokens: int) -> int:
         """Multiply-adds per row of ``tokens`` tokens."""

@@ -59,10 +59,12 @@ class ArrayScenes:
     def __len__(self) -> int:
         return len(self.sizes_px)
 
-    def read(self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None) -> Glimpses:
+    def read(
+        self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None, *, antialias: bool = True
+    ) -> Glimpses:
         """Glimpses ``[n, k, C, h, w]`` in the scenes' own array library and dtype. Looks not valid are zeros."""
         looks = request(viewpoints, self.sizes_px, valid)
-        pixels = self._read_flat(looks.owner, looks.boxes_px, size_px)
+        pixels = self._read_flat(looks.owner, looks.boxes_px, size_px, antialias)
         if not looks.all_valid:
             xp = array_namespace(pixels)
             full = xp.zeros((looks.valid.size, *pixels.shape[1:]), dtype=pixels.dtype, device=device(pixels))
@@ -86,18 +88,21 @@ class ArrayScenes:
         chosen.sizes_px = self.sizes_px[keep]
         return chosen
 
-    def _read_flat(self, owner: NDArray[np.int64], boxes: NDArray[np.float64], size_px: tuple[int, int]) -> Array:
+    def _read_flat(
+        self, owner: NDArray[np.int64], boxes: NDArray[np.float64], size_px: tuple[int, int], antialias: bool
+    ) -> Array:
         stack_of = self._stack_of[owner]
         present = np.unique(stack_of) if len(self._stacks) > 1 else np.zeros(1, np.int64)
         if len(present) <= 1:
             stack = self._stacks[int(present[0]) if len(present) else 0]
-            return crop_resize_flat(stack, self._place[owner], boxes, size_px)
+            return crop_resize_flat(stack, self._place[owner], boxes, size_px, antialias=antialias)
         like = self._stacks[0]
         xp = array_namespace(like)
         out = xp.zeros((len(owner), self.num_bands, *size_px), dtype=like.dtype, device=device(like))
         for number in present:
             looks = np.flatnonzero(stack_of == number)
-            part = crop_resize_flat(self._stacks[number], self._place[owner[looks]], boxes[looks], size_px)
+            places, stack = self._place[owner[looks]], self._stacks[number]
+            part = crop_resize_flat(stack, places, boxes[looks], size_px, antialias=antialias)
             out[xp.asarray(looks, device=device(like))] = part
         return out
 

@@ -78,13 +78,16 @@ class PictureScenes:
     def __len__(self) -> int:
         return len(self._file_of)
 
-    def read(self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None) -> Glimpses:
+    def read(
+        self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None, *, antialias: bool = True
+    ) -> Glimpses:
         """Glimpses ``[n, k, C, h, w]``, numpy, of the mode's dtype. Looks not valid are zeros and decode nothing."""
         looks = request(viewpoints, self.sizes_px, valid)
         kind = MODES[self._mode][1]
         flat = np.zeros((len(looks.owner), self.num_bands, *size_px), kind)
         decoded_px, fetched = np.zeros(len(self), np.int64), np.zeros(len(self), np.int64)
         levels = self._levels(looks.owner, looks.boxes_px, size_px)
+        levels = levels if antialias else np.ones_like(levels)  # a scaled decoding is antialiased already
         jobs = sorted({(int(row), int(level)) for row, level in zip(looks.owner, levels, strict=True)})
         # Held by hand, so that decoding one scene cannot push out another that this read was promised for nothing.
         held = {key: self._kept.get(key) for row, level in jobs for key in self._keys(row, level)}
@@ -95,7 +98,7 @@ class PictureScenes:
             mine = np.flatnonzero((looks.owner == row) & (levels == level))
             boxes = looks.boxes_px[mine] / level + np.tile(level_offset_px(self._header(row), level), 2)
             flat[mine] = crop_resize_flat(
-                pixels.transpose(2, 0, 1)[None], np.zeros(len(mine), np.int64), boxes, size_px
+                pixels.transpose(2, 0, 1)[None], np.zeros(len(mine), np.int64), boxes, size_px, antialias=antialias
             )
         pixels_out = flat
         if not looks.all_valid:

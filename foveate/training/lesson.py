@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from foveate.core import Look, Observation, Rowwise, Task, concat, take
+from foveate.core import Look, Observation, Rowwise, Seen, Task, concat, take
 from foveate.episode import Episode
 
 
@@ -131,10 +131,18 @@ def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
 
 def pack(transitions: Transitions) -> dict[str, Any]:
     """Plain mappings of tensors, for a checkpoint that unpickles nothing else."""
-    values = {f.name: getattr(transitions, f.name) for f in fields(transitions)}
-    return values | {"observation": {f.name: getattr(transitions.observation, f.name) for f in fields(Observation)}}
+    return {f.name: _packed(getattr(transitions, f.name)) for f in fields(transitions)}
 
 
 def unpack(packed: Mapping[str, Any]) -> Transitions:
     """Inverse of :func:`pack`."""
-    return Transitions(**{**packed, "observation": Observation(**packed["observation"])})
+    parts = dict(packed["observation"])
+    parts["seen"] = None if parts["seen"] is None else Seen(**parts["seen"])
+    return Transitions(**{**packed, "observation": Observation(**parts)})
+
+
+def _packed(value: Any) -> Any:
+    """Rowwise objects as mappings, at any depth."""
+    if not isinstance(value, Rowwise):
+        return value
+    return {f.name: _packed(getattr(value, f.name)) for f in fields(value)}  # type: ignore[arg-type]

@@ -29,12 +29,26 @@ SIZES_PX = ((64, 96), (48, 48), (120, 64), (96, 80), (64, 96), (40, 56))  # of d
 SHAPE = ObservationShape(feature_dim=6, summary_dim=5, grid=(4, 5), num_steps=3, has_relevance=True)
 # Matrix products of another batch size may sum in another order: a few layers of float32 rounding.
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "glance_focus": {
         "places": {"readout": {"name": "map", "grid": (16, 16)}, "answer_from_glance": False, "glance_px": (42, 56)},
         "attention": {"relevance": "attention"},
         "attention-places": {"relevance": "attention", "readout": {"name": "map", "grid": (16, 16)}},
         "relevance": {"relevance": "layercam", "auxiliary": "pooled", "focus_px": (16, 24)},
+    },
+    "elastic_tokens": {
+        "": {"size": "test"},
+        "glance-cached": {"size": "test", "opening": "glance", "compute": "cached", "shared_depth": 1, "importance": True},
+        "attention": {"size": "test", "canvas": CANVAS, "relevance": "attention", "glimpse_grid": 1},
+        "pixels": {"size": "test", 
+            "canvas": CANVAS,
+            "answer": {"name": "pixels"},
+            "relevance": "doubt",
+            "compute": "cached",
+            "shared_depth": 1,
+        },
+        "segments": {"size": "test", "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, "legacy_sampling": True},
     },
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
 }

@@ -1,0 +1,93 @@
+"""The canvas: a regular grid over the whole scene, read from the tokens of what was seen. MAE's decoder.
+
+Every cell asks with a mask token and its place, all tokens and cells attend to each other, and the cells are kept: so
+the whole scene is described, also where nothing was seen (He et al. 2022; AdaGlimpse, dossier section 3).
+Shape letters: n rows, p patches, c features of tokens, d of cells, m = R x S cells, q boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from foveate.errors import UsageError
+from foveate.layers.blocks import NORM_EPS
+from foveate.layers.corners import corner_encoding, grid_boxes
+from foveate.layers.macs import block_macs, linear_macs
+from foveate.models.vit import INIT_STD, Block, init_linear
+
+
+@dataclass(frozen=True, kw_only=True)
+class CanvasConfig:
+    """Shape of a :class:`Canvas`."""
+
+    dim: int = 512
+    """Features d of a cell; a multiple of 8."""
+    depth: int = 8
+    num_heads: int = 16
+    grid: tuple[int, int] = (14, 14)
+    """(rows, cols) of cells."""
+    layer_scale: float = 1e-4
+
+    def __post_init__(self) -> None:
+        if self.dim % 8 or self.dim % self.num_heads:
+            raise UsageError(f"dim is {self.dim}; it must be a multiple of 8 and of num_heads, {self.num_heads}")
+
+
+class Canvas(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(self, config: CanvasConfig, *, token_dim: int) -> None:
+        super().__init__()
+        self.config = c = config
+        self.tokens = nn.Linear(token_dim, c.dim)
+        self.cell = nn.Parameter(torch.zeros(1, 1, c.dim))
+        self.blocks = nn.ModuleList(
+            Block(c.dim, num_heads=c.num_heads, layer_scale=c.layer_scale) for _ in range(c.depth)
+        )
+        self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
+        self.register_buffer("places", corner_encoding(grid_boxes(c.grid), c.dim)[None], persistent=False)
+        nn.init.trunc_normal_(self.cell, std=INIT_STD)
+        self.apply(init_linear)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Cells ``[n, m, d]`` of tokens ``[n, 1 + p, c]``, the class token first; ``mask`` ``[n, p]`` bool."""
+        n, cells = len(tokens), self.get_buffer("places").shape[1]
+        asked = (self.cell + self.get_buffer("places")).expand(n, -1, -1)
+        x = torch.cat([self.tokens(tokens), asked.to(tokens.dtype)], dim=1)
+        everywhere = torch.cat([mask.new_ones(n, 1), mask, mask.new_ones(n, cells)], dim=1)
+        for block in self.blocks:
+            x = block(x, everywhere)
+        return self.norm(x[:, -cells:])
+
+    def macs(self, num_patches: int) -> int:
+        """Multiply-adds per row."""
+        c, cells = self.config, self.config.grid[0] * self.config.grid[1]
+        into = linear_macs(1 + num_patches, self.tokens.in_features, c.dim)
+        return into + c.depth * block_macs(1 + num_patches + cells, c.dim, 4 * c.dim)
+
+
+def overlaps(viewpoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Shares of the rows ``[n, q, R]`` and of the columns ``[n, q, S]`` of a grid in viewpoints ``[n, q, 4]``: of each
+    its overlap over the viewpoint's extent, so that they sum to 1."""
+    shares = []
+    for axis, count in enumerate(grid):
+        edges = torch.linspace(-1, 1, count + 1, device=viewpoints.device)
+        low = torch.maximum(viewpoints[..., axis, None] - viewpoints[..., axis + 2, None], edges[:-1])
+        high = torch.minimum(viewpoints[..., axis, None] + viewpoints[..., axis + 2, None], edges[1:])
+        inside = (high - low).clamp(min=0)
+        shares.append(inside / inside.sum(-1, keepdim=True).clamp(min=1e-12))
+    return shares[0], shares[1]
+
+
+def pooled(cells: Tensor, viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Means ``[n, q, d]`` of cells ``[n, m, d]`` under viewpoints ``[n, q, 4]``."""
+    rows, cols = overlaps(viewpoints, grid)
+    return torch.einsum("nqr,nrsd,nqs->nqd", rows, cells.unflatten(1, grid), cols)
+
+
+def pooled_macs(num_boxes: int, grid: tuple[int, int], dim: int) -> int:
+    """Multiply-adds of :func:`pooled` per row, in the order that einsum takes."""
+    return num_boxes * dim * (grid[0] * grid[1] + min(grid))

@@ -1,0 +1,133 @@
+"""A vision transformer over patches of any place and size: AdaGlimpse's encoder (dossier, section 3), and a cached one.
+
+Every patch is a token; where it lies is told by its corners. The first ``depth - shared_depth`` blocks see one glimpse
+at a time, so their tokens are kept from look to look (as in TORE, arXiv:2311.15335); the last ``shared_depth`` see all.
+With ``shared_depth`` = depth nothing is kept but the embedded patches, and all is encoded anew at each look: the paper.
+Shape letters: n rows, p patches, c features, q patches of one glimpse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.errors import UsageError
+from foveate.layers.blocks import NORM_EPS
+from foveate.layers.corners import corner_encoding
+from foveate.layers.macs import block_macs, linear_macs
+from foveate.models.vit import INIT_STD, Block, init_linear
+
+ELASTIC_SIZES: dict[str, dict[str, int]] = {
+    "test": {"dim": 32, "depth": 2, "num_heads": 2},
+    "nano": {"dim": 96, "depth": 6, "num_heads": 3},
+    "tiny": {"dim": 192, "depth": 12, "num_heads": 3},
+    "small": {"dim": 384, "depth": 12, "num_heads": 6},
+    "base": {"dim": 768, "depth": 12, "num_heads": 12},
+    "large": {"dim": 1024, "depth": 24, "num_heads": 16},
+}
+WEAK_FRAC = 0.5  # of each attention matrix, in the rollout
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElasticEncoderConfig:
+    """Shape of an :class:`ElasticEncoder`."""
+
+    dim: int
+    """Features c of a token; a multiple of 8."""
+    depth: int
+    num_heads: int
+    shared_depth: int
+    """Blocks, the last ones, that see the patches of all glimpses; between 1 and ``depth``."""
+    patch_px: int = 16
+    num_bands: int = 3
+    mlp_ratio: float = 4.0
+    layer_scale: float = 1e-4
+    """Start of the residual branches' gains."""
+
+    def __post_init__(self) -> None:
+        if self.dim % 8 or self.dim % self.num_heads:
+            raise UsageError(f"dim is {self.dim}; it must be a multiple of 8 and of num_heads, {self.num_heads}")
+        if not 1 <= self.shared_depth <= self.depth:
+            raise UsageError(f"shared_depth is {self.shared_depth}; it must be between 1 and the depth, {self.depth}")
+
+
+class ElasticEncoder(nn.Module):
+    """See the module's docstring."""
+
+    def __init__(self, config: ElasticEncoderConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        self.patches = nn.Linear(c.num_bands * c.patch_px**2, c.dim)
+        self.start = nn.Parameter(torch.zeros(1, 1, c.dim))  # the class token: never masked, so there is no empty case
+        self.blocks = nn.ModuleList(
+            Block(c.dim, num_heads=c.num_heads, mlp_ratio=c.mlp_ratio, layer_scale=c.layer_scale)
+            for _ in range(c.depth)
+        )
+        self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
+        nn.init.trunc_normal_(self.start, std=INIT_STD)
+        self.apply(init_linear)
+
+    def extract(self, pixels: Tensor, boxes: Tensor) -> Tensor:
+        """What is kept ``[n, q, c]`` of one glimpse: patches ``[n, q, C, h, w]``, normalised, at boxes ``[n, q, 4]`` in
+        patch units."""
+        tokens = self.patches(pixels.flatten(2)) + corner_encoding(boxes, self.config.dim)
+        for block in self.blocks[: self.config.depth - self.config.shared_depth]:
+            tokens = block(tokens)
+        return tokens
+
+    def fuse(self, kept: Tensor, mask: Tensor) -> Tensor:
+        """Normed tokens ``[n, 1 + p, c]``, the class token first, of what was kept ``[n, p, c]`` where ``mask``."""
+        tokens, mask = self._started(kept, mask)
+        for block in self._shared:
+            tokens = block(tokens, mask)
+        return self.norm(tokens)
+
+    def fuse_weighed(self, kept: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and the importance ``[n, p]`` >= 0 of every patch for the class token, by attention rollout over
+        the shared blocks; sums to 1 over what was seen, zeros where nothing was."""
+        tokens, mask = self._started(kept, mask)
+        flow = None
+        for block in self._shared:
+            tokens, weights = block.weighed(tokens, mask)
+            step = _flow(weights.detach(), mask)
+            flow = step if flow is None else step @ flow
+        assert flow is not None
+        importance = flow[:, 0, 1:] * mask[:, 1:]
+        return self.norm(tokens), importance / importance.sum(1, keepdim=True).clamp(min=1e-12)
+
+    @property
+    def _shared(self) -> list[Any]:
+        return list(self.blocks)[self.config.depth - self.config.shared_depth :]
+
+    def _started(self, kept: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        tokens = torch.cat([self.start.expand(len(kept), -1, -1).to(kept.dtype), kept], dim=1)
+        return tokens, torch.cat([mask.new_ones(len(kept), 1), mask], dim=1)
+
+    def extract_macs(self, num_patches: int) -> int:
+        """Multiply-adds of :meth:`extract`, per row."""
+        c = self.config
+        hidden = int(c.dim * c.mlp_ratio)
+        embed = linear_macs(num_patches, c.num_bands * c.patch_px**2, c.dim)
+        return embed + (c.depth - c.shared_depth) * block_macs(num_patches, c.dim, hidden)
+
+    def fuse_macs(self, num_patches: int) -> int:
+        """Multiply-adds of :meth:`fuse`, per row."""
+        c = self.config
+        return c.shared_depth * block_macs(1 + num_patches, c.dim, int(c.dim * c.mlp_ratio))
+
+
+def _flow(weights: Tensor, mask: Tensor) -> Tensor:
+    """One step of the attention rollout ``[n, m, m]``: the weak half of the weights dropped, half of the flow kept in
+    place by the residual path, rows normalised."""
+    pairs = (mask[:, :, None] & mask[:, None, :]).flatten(1)
+    flat = weights.flatten(1)
+    rank = flat.masked_fill(~pairs, math.inf).argsort(1).argsort(1)
+    is_weak = rank < (pairs.sum(1, keepdim=True) * WEAK_FRAC).long()
+    is_weak[:, 0] = False
+    kept = flat.masked_fill(is_weak | ~pairs, 0.0).unflatten(1, weights.shape[1:])
+    step = (kept + torch.eye(weights.shape[1], device=weights.device)) / 2
+    return step / step.sum(-1, keepdim=True)

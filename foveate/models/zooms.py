@@ -1,0 +1,51 @@
+"""Where one could look, and how closely: squares of several zooms over the scene, half overlapping.
+
+Shape letters: n scenes, m candidates, R x S cells of a canvas.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from foveate.geometry.viewpoint import clamp_inside, grid_centers
+from foveate.models.canvas import pooled
+
+
+def zoom_grids(zooms: tuple[float, ...], canvas_px: tuple[int, int]) -> list[tuple[int, int]]:
+    """(rows, cols) of the squares of every zoom, for scenes about as long and as wide as the canvas."""
+    shorter = min(canvas_px)
+    return [
+        (max(1, math.ceil(2 * canvas_px[0] / (zoom * shorter) - 1e-6) - 1),
+         max(1, math.ceil(2 * canvas_px[1] / (zoom * shorter) - 1e-6) - 1))
+        for zoom in zooms
+    ]  # fmt: skip
+
+
+def square_candidates(
+    sizes_px: Tensor, *, zooms: tuple[float, ...], grids: list[tuple[int, int]], closest_px: int
+) -> Tensor:
+    """Viewpoints ``[n, m, 4]`` of scenes ``[n, 2]``: squares whose side is a share of the shorter side of the scene,
+    but no less than ``closest_px``, where a glimpse is native, and no more than the shorter side."""
+    sizes = sizes_px.float()
+    shorter = sizes.amin(1, keepdim=True)
+    parts = []
+    for zoom, grid in zip(zooms, grids, strict=True):
+        side = torch.minimum((zoom * shorter).clamp(min=closest_px), shorter)
+        half = side / sizes  # [n, 2]
+        # A grid's centres stop short of the border by half a cell; these squares touch it.
+        spread = sizes.new_tensor([count / max(count - 1, 1) for count in grid])
+        centers = grid_centers(grid, sizes) * spread * (1 - half[:, None])
+        parts.append(torch.cat([centers, half[:, None].expand_as(centers)], dim=-1))
+    return clamp_inside(torch.cat(parts, dim=1))
+
+
+def gains(worth: Tensor, closeness: Tensor, here: Tensor, candidates: Tensor, grid: tuple[int, int]) -> Tensor:
+    """What a look at each candidate could bring, ``[n, m]`` >= 0: over the cells under it the sum of ``worth``
+    ``[n, R * S]`` times how much closer it would see them (``here`` ``[n, m]``) than they were seen (``closeness``)."""
+    both = torch.stack([worth, worth * closeness], dim=-1)
+    mean, mean_seen = pooled(both, candidates, grid).unbind(-1)
+    area = candidates[..., 2] * candidates[..., 3] * (grid[0] * grid[1])
+    return area * (here * mean - mean_seen).clamp(min=0)
