@@ -13,14 +13,18 @@ from torch import Tensor
 
 def corner_encoding(boxes: Tensor, dim: int) -> Tensor:
     """``[..., c]`` float32 of boxes ``[..., 4]`` in patch units; ``dim`` = c is a multiple of 8."""
-    eighth = dim // 8
-    steps = torch.arange(eighth, dtype=torch.float64, device=boxes.device) / eighth
-    angles = boxes.double()[..., None] * torch.pow(10000.0, -steps)  # [..., 4, c / 8]
-    return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2).float()
+    return _waves(boxes, dim // 8)
 
 
-def grid_boxes(grid: tuple[int, int]) -> Tensor:
-    """Boxes ``[rows * cols, 4]`` of the patches of a regular grid, row-major, in patch units."""
+def cell_encoding(grid: tuple[int, int], dim: int) -> Tensor:
+    """``[rows * cols, d]`` float32 of the cells of a regular grid, row-major: MAE's, the column first, then the row;
+    ``dim`` = d is a multiple of 4."""
     rows, cols = torch.meshgrid(torch.arange(grid[0]), torch.arange(grid[1]), indexing="ij")
-    low = torch.stack([rows, cols], dim=-1).reshape(-1, 2).float()
-    return torch.cat([low, low + 1], dim=-1)
+    return _waves(torch.stack([cols, rows], dim=-1).reshape(-1, 2), dim // 4)
+
+
+def _waves(numbers: Tensor, count: int) -> Tensor:
+    """Sines, then cosines, at ``count`` frequencies, of each of ``[..., k]`` numbers, one after the other."""
+    steps = torch.arange(count, dtype=torch.float64, device=numbers.device) / count
+    angles = numbers.double()[..., None] * torch.pow(10000.0, -steps)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(-2).float()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from foveate.errors import UsageError
 from foveate.layers.blocks import NORM_EPS
-from foveate.layers.corners import corner_encoding, grid_boxes
+from foveate.layers.corners import cell_encoding
 from foveate.layers.macs import block_macs, linear_macs
 from foveate.models.vit import INIT_STD, Block, init_linear
 
@@ -48,7 +48,7 @@ class Canvas(nn.Module):
             Block(c.dim, num_heads=c.num_heads, layer_scale=c.layer_scale) for _ in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
-        self.register_buffer("places", corner_encoding(grid_boxes(c.grid), c.dim)[None], persistent=False)
+        self.register_buffer("places", cell_encoding(c.grid, c.dim)[None], persistent=False)
         nn.init.trunc_normal_(self.cell, std=INIT_STD)
         self.apply(init_linear)
 

@@ -55,6 +55,15 @@ class ElasticEncoderConfig:
             raise UsageError(f"shared_depth is {self.shared_depth}; it must be between 1 and the depth, {self.depth}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fused:
+    """All glimpses, seen together."""
+
+    tokens: Tensor  # [n, 1 + p, c] normed, the class token first
+    tapped: Tensor | None  # [n, 1 + p, c] on their way into the tapped block
+    importance: Tensor | None  # [n, p] >= 0: of every patch for the class token, by attention rollout
+
+
 class ElasticEncoder(nn.Module):
     """See the module's docstring."""
 
@@ -79,33 +88,25 @@ class ElasticEncoder(nn.Module):
             tokens = block(tokens)
         return tokens
 
-    def fuse(self, kept: Tensor, mask: Tensor) -> Tensor:
-        """Normed tokens ``[n, 1 + p, c]``, the class token first, of what was kept ``[n, p, c]`` where ``mask``."""
-        tokens, mask = self._started(kept, mask)
-        for block in self._shared:
-            tokens = block(tokens, mask)
-        return self.norm(tokens)
-
-    def fuse_weighed(self, kept: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """The same, and the importance ``[n, p]`` >= 0 of every patch for the class token, by attention rollout over
-        the shared blocks; sums to 1 over what was seen, zeros where nothing was."""
-        tokens, mask = self._started(kept, mask)
-        flow = None
-        for block in self._shared:
-            tokens, weights = block.weighed(tokens, mask)
-            step = _flow(weights.detach(), mask)
-            flow = step if flow is None else step @ flow
-        assert flow is not None
-        importance = flow[:, 0, 1:] * mask[:, 1:]
-        return self.norm(tokens), importance / importance.sum(1, keepdim=True).clamp(min=1e-12)
-
-    @property
-    def _shared(self) -> list[Any]:
-        return list(self.blocks)[self.config.depth - self.config.shared_depth :]
-
-    def _started(self, kept: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def fuse(self, kept: Tensor, mask: Tensor, *, tap: int | None = None, weigh: bool = False) -> Fused:
+        """What was kept ``[n, p, c]``, where ``mask`` ``[n, p]``, as one. ``tap``: the tokens entering this block are
+        given too; ``weigh``: the importance, which costs the fast attention."""
         tokens = torch.cat([self.start.expand(len(kept), -1, -1).to(kept.dtype), kept], dim=1)
-        return tokens, torch.cat([mask.new_ones(len(kept), 1), mask], dim=1)
+        mask = torch.cat([mask.new_ones(len(kept), 1), mask], dim=1)
+        first = self.config.depth - self.config.shared_depth
+        tapped: Tensor | None = None
+        flow: Tensor | None = None
+        block: Any
+        for number, block in enumerate(list(self.blocks)[first:], start=first):
+            tapped = tokens if number == tap else tapped
+            if weigh:
+                tokens, weights = block.weighed(tokens, mask)
+                step = _flow(weights.detach(), mask)
+                flow = step if flow is None else step @ flow
+            else:
+                tokens = block(tokens, mask)
+        importance = None if flow is None else flow[:, 0, 1:] * mask[:, 1:]
+        return Fused(tokens=self.norm(tokens), tapped=tapped, importance=importance)
 
     def extract_macs(self, num_patches: int) -> int:
         """Multiply-adds of :meth:`extract`, per row."""

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from foveate.camera import PatchCamera
 from foveate.config import from_plain
 from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Price, Rowwise, Seen, TrainingLook
 from foveate.errors import UsageError, suggest
@@ -31,7 +32,6 @@ from foveate.models.canvas import Canvas, CanvasConfig, pooled, pooled_macs
 from foveate.models.elastic_encoder import ELASTIC_SIZES, ElasticEncoder, ElasticEncoderConfig
 from foveate.models.preprocess import Preprocess
 from foveate.models.zooms import gains, square_candidates, zoom_grids
-from foveate.scenes.camera import PatchCamera
 
 ABOUT = 0.9  # of a candidate's closeness is as close
 GEOMETRY_DIM = 4  # of a candidate: row, column, zoom, how closely its area was seen
@@ -49,8 +49,8 @@ class ElasticTokensConfig:
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     """Per band (or one for all), after scaling the range to [0, 1]."""
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    size: str = "tiny"
-    """Of the encoder: a name of ``ELASTIC_SIZES``."""
+    size: str | Mapping[str, int] = "tiny"
+    """Of the encoder: a name of ``ELASTIC_SIZES``, or dim, depth and num_heads."""
     patch_px: int = 16
     glimpse_grid: int = 2
     """g: patches along a glimpse's side."""
@@ -73,15 +73,18 @@ class ElasticTokensConfig:
     relevance: Literal["none", "attention", "doubt"] = "none"
     """What policies are told of the candidates: "attention" of a head that classifies from the cells, "doubt" of the
     dense answer (the error it expects, the entropy of its classes)."""
-    importance: bool = False
-    """Whether agents are told how much each patch mattered (attention rollout, which costs the fast attention)."""
+    importance: Literal["none", "rollout", "softmax"] = "none"
+    """What agents are told of how much each patch mattered: attention rollout (which costs the fast attention), or the
+    softmax of it, which hardly differs from patch to patch (the paper's code)."""
+    latent_block: int | None = None
+    """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
     zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
     """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
     legacy_sampling: bool = False
     """The paper's sensor: corners rounded down, every patch sampled at points."""
 
     def __post_init__(self) -> None:
-        if self.size not in ELASTIC_SIZES:
+        if isinstance(self.size, str) and self.size not in ELASTIC_SIZES:
             raise UsageError(
                 f"no size {self.size!r}; known: {', '.join(ELASTIC_SIZES)}.{suggest(self.size, ELASTIC_SIZES)}"
             )
@@ -103,6 +106,7 @@ class ElasticTokensState(Rowwise):
 
     kept: Tensor  # [n, p, c] what the encoder keeps of each patch
     tokens: Tensor  # [n, 1 + p, c] after the last fusion, the class token first
+    latent: Tensor | None  # [n, p, c] what agents are told instead
     importance: Tensor | None  # [n, p]
     cells: Tensor | None  # [n, R * S, d]
     pixels: Tensor  # [n, p, C, h, w] normalised
@@ -123,7 +127,7 @@ class ElasticTokens(nn.Module):
         self.config = c = config
         spread = [values * (c.num_bands if len(values) == 1 else 1) for values in (c.mean, c.std)]
         self.preprocess = Preprocess(value_range=c.value_range, mean=spread[0], std=spread[1])
-        shape = ELASTIC_SIZES[c.size]
+        shape = ELASTIC_SIZES[c.size] if isinstance(c.size, str) else c.size
         shared = shape["depth"] if c.compute == "reencode" else c.shared_depth
         self.encoder = ElasticEncoder(
             ElasticEncoderConfig(**shape, shared_depth=shared, patch_px=c.patch_px, num_bands=c.num_bands)
@@ -200,7 +204,8 @@ class ElasticTokens(nn.Module):
         state = ElasticTokensState(
             kept=zeros.expand(n, p, dim),
             tokens=zeros.expand(n, 1 + p, dim),
-            importance=zeros.expand(n, p) if c.importance else None,
+            latent=None,
+            importance=None,
             cells=None,
             pixels=zeros.expand(n, p, c.num_bands, c.patch_px, c.patch_px),
             boxes=zeros.expand(n, p, 4),
@@ -253,18 +258,20 @@ class ElasticTokens(nn.Module):
         """Tokens, and the canvas if there is one: computed for as many slots as the fullest row has, then padded."""
         used = int(state.num_seen.max()) * self.config.glimpse_grid**2
         mask = self._mask(state)[:, :used]
-        if self.config.importance:
-            tokens, importance = self.encoder.fuse_weighed(state.kept[:, :used], mask)
-        else:
-            tokens, importance = self.encoder.fuse(state.kept[:, :used], mask), None
-        cells = None if self.canvas is None else self.canvas(tokens, mask)
-        tokens = tokens * torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)[..., None]
-        spare = self._num_slots - used
+        fused = self.encoder.fuse(
+            state.kept[:, :used], mask, tap=self.config.latent_block, weigh=self.config.importance != "none"
+        )
+        exists = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)[..., None]
+        spare = (0, 0, 0, self._num_slots - used)
+        importance = fused.importance
+        if importance is not None and self.config.importance == "softmax":
+            importance = importance.masked_fill(~mask, -math.inf).softmax(1).nan_to_num(0.0)
         return replace(
             state,
-            tokens=nn.functional.pad(tokens, (0, 0, 0, spare)),
-            importance=None if importance is None else nn.functional.pad(importance, (0, spare)),
-            cells=cells,
+            tokens=nn.functional.pad(fused.tokens * exists, spare),
+            latent=None if fused.tapped is None else nn.functional.pad((fused.tapped * exists)[:, 1:], spare),
+            importance=None if importance is None else nn.functional.pad(importance, spare[2:]),
+            cells=None if self.canvas is None else self.canvas(fused.tokens, mask),
         )
 
     def observe(self, state: ElasticTokensState) -> Observation:
@@ -279,7 +286,7 @@ class ElasticTokens(nn.Module):
             relevance=self._relevance(state),
             seen=Seen(
                 viewpoints=self._seen_viewpoints(state),
-                features=state.tokens[:, 1:].detach().float(),
+                features=(state.tokens[:, 1:] if state.latent is None else state.latent).detach().float(),
                 mask=self._mask(state),
                 pixels=state.pixels.float(),
                 importance=state.importance,

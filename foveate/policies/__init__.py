@@ -28,6 +28,13 @@ POLICIES.register(
     needs_grid=True,
     summary="a Gaussian whose mean a map network gives (the paper's)",
 )
+POLICIES.register(
+    "squashed_gaussian",
+    "foveate.policies.squashed_gaussian:SquashedGaussian",
+    config="foveate.policies.squashed_gaussian:SquashedGaussianConfig",
+    learned=True,
+    summary="a Gaussian over place and zoom, squashed to what is legal, from the set of what was seen (AdaGlimpse's)",
+)
 
 # Controls. `control` marks what a learned policy has to beat; only those with `needs_relevance` look at the scene.
 POLICIES.register(

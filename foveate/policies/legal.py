@@ -15,11 +15,20 @@ from foveate.geometry.viewpoint import Array, clamp_inside
 
 def native_half_extents(observation: Observation) -> Array:
     """Half extents ``[n, 2]`` of the closest look that the candidates offer: the one of the smallest area."""
+    return _of_extreme_area(observation, sign=1.0)
+
+
+def widest_half_extents(observation: Observation) -> Array:
+    """Half extents ``[n, 2]`` of the widest look that the candidates offer: the one of the largest area."""
+    return _of_extreme_area(observation, sign=-1.0)
+
+
+def _of_extreme_area(observation: Observation, *, sign: float) -> Array:
     xp = array_namespace(observation.candidates)
     half = observation.candidates[..., 2:]
-    area = xp.where(observation.mask, half[..., 0] * half[..., 1], xp.full_like(half[..., 0], xp.inf))
-    closest = xp.argmin(area, axis=1)
-    return xp.take_along_axis(half, xp.broadcast_to(closest[:, None, None], (len(half), 1, 2)), axis=1)[:, 0]
+    area = sign * half[..., 0] * half[..., 1]
+    extreme = xp.argmin(xp.where(observation.mask, area, xp.full_like(area, xp.inf)), axis=1)
+    return xp.take_along_axis(half, xp.broadcast_to(extreme[:, None, None], (len(half), 1, 2)), axis=1)[:, 0]
 
 
 def as_noise(noise: Any, *, like: Array) -> Array:

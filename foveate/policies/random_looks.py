@@ -14,28 +14,34 @@ from array_api_compat import array_namespace
 from foveate.core import Look, Observation
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import Array
-from foveate.policies.legal import as_noise, look_at, native_half_extents
+from foveate.policies.legal import as_noise, look_at, native_half_extents, widest_half_extents
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomConfig:
-    """Nothing to choose."""
+    """What is random."""
+
+    zoom: bool = False
+    """The extent too, uniform between the closest and the widest that the family offers; False: always the closest."""
 
 
 class Random:
-    """Uniform over every legal position, at the closest zoom."""
-
-    noise_shape = (1, 2)
+    """Uniform over every legal position, and zoom where there is one."""
 
     def __init__(self, config: RandomConfig) -> None:
         self.config = config
+        self.noise_shape = (1, 3 if config.zoom else 2)
 
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
-        """A uniform draw of noise ``[n, 1, 2]``, or the centre of the scene."""
+        """A uniform draw of noise ``[n, 1, 2 or 3]``, or the centre of the scene."""
         half = native_half_extents(observation)
-        uniform = half * 0 + 0.5 if noise is None else as_noise(noise, like=half)[:, 0]
+        if noise is None:
+            return look_at(half * 0, half)
+        uniform = as_noise(noise, like=half)[:, 0]
+        if self.config.zoom:
+            half = half + uniform[:, 2:] * (widest_half_extents(observation) - half)
         room = 1 - array_namespace(half).clip(half, max=1.0)
-        return look_at((2 * uniform - 1) * room, half)
+        return look_at((2 * uniform[:, :2] - 1) * room, half)
 
     def macs(self, observation: Observation) -> int:
         return 0

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, Score
+from foveate.core import Choices, Look, Observation, Score
 from foveate.geometry.viewpoint import clamp_inside
 
 STEPS = [(float(row), float(col)) for row in (-1, 0, 1) for col in (-1, 0, 1)]  # to the cells around one, and itself
@@ -43,6 +43,9 @@ class SpatialConfig:
 
 class Spatial(nn.Module):
     """See the module's docstring."""
+
+    is_enumerable = True
+    num_dims = 0
 
     def __init__(self, config: SpatialConfig) -> None:
         super().__init__()
@@ -122,6 +125,16 @@ class Spatial(nn.Module):
             log_prob=_log_prob(heat, offsets, action, behaviour["sigma"]) if uniform is not None else None,
             behaviour=behaviour,
         )
+
+    def choices(self, observation: Observation, noise: Any) -> Choices:
+        """Every candidate; those that do not exist have weight 0. Their offsets are the means: what judges candidates
+        does not judge offsets, so soft actor-critic leaves these where the relevance puts them."""
+        logits, offsets = self.logits_and_offsets(observation)
+        log_prob = torch.log_softmax(logits / self.temperature, dim=1)
+        every = torch.arange(logits.shape[1], device=logits.device).expand(len(logits), -1)
+        action = {"candidate": every, "offset": offsets.detach(), "valid": observation.mask}
+        weight = log_prob.exp()
+        return Choices(action=action, log_prob=log_prob.masked_fill(~observation.mask, 0.0), weight=weight)
 
     def anneal(self, remaining: float) -> None:
         """The categorical explores by its own entropy and the offsets by a fixed sigma: nothing to anneal."""

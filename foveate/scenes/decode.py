@@ -47,7 +47,7 @@ class Header:
 def read_header(path: str, *, max_px: int = MAX_PX) -> Header:
     """Sizes of a picture file, checked; SceneError, which names the file, for what is not a readable picture."""
     num_bytes = _regular_file_bytes(path, max_px)
-    with _opened(path, path) as picture:
+    with opened(path, path) as picture:
         stored = (int(picture.size[1]), int(picture.size[0]))
         orientation = _orientation(picture)
         if picture.format == "TIFF":  # newer Pillows give the rotated size here, older ones the stored
@@ -92,7 +92,7 @@ def decode(
 
     A size that does not divide evenly is rounded up: the last pixel of a row, as stored, covers what is left.
     """
-    with _opened(io.BytesIO(content), path) as picture:
+    with opened(io.BytesIO(content), path) as picture:
         if header.can_scale:
             wanted = (picture.size[0] // level, picture.size[1] // level)
             # Luma alone is a third of the work when grey is wanted.
@@ -138,7 +138,7 @@ def _regular_file_bytes(path: str, max_px: int) -> int:
 
 
 @contextmanager
-def _opened(source: str | io.BytesIO, path: str) -> Iterator[Image.Image]:
+def opened(source: str | io.BytesIO, path: str) -> Iterator[Image.Image]:
     """An open picture; whatever Pillow raises meanwhile becomes a SceneError.
 
     Damaged files make Pillow raise nearly anything (OSError, SyntaxError, ValueError, struct.error, KeyError, ...).

@@ -82,11 +82,11 @@ def _from_class_folders(root: Path) -> PictureFolder:
     ignored: dict[str, int] = {}
     found: list[tuple[str, str, str]] = []  # class, path, split
     for top, split in _tops(root):
-        for entry in _folders(top):
-            inside = list(_pictures_under(entry.path, ignored))
+        for entry in subfolders(top):
+            inside = list(pictures_under(entry.path, ignored))
             found += [(entry.name, path, split) for path in inside]
             _count(ignored, "class folders without pictures", not inside)
-        _count(ignored, "pictures outside a class folder", sum(1 for _ in _pictures_in(top, ignored)))
+        _count(ignored, "pictures outside a class folder", sum(1 for _ in pictures_in(top, ignored)))
     if not found:
         raise DataError(_nothing_found(root, ignored))
     found.sort(key=lambda item: (natural_key(item[0]), natural_key(item[1])))
@@ -100,7 +100,7 @@ def _from_class_folders(root: Path) -> PictureFolder:
 
 def _tops(root: Path) -> list[tuple[Path, str]]:
     """Folders that hold class folders, and the split that each is. One folder "test" among classes is a class."""
-    names = [entry.name for entry in _folders(root)]
+    names = [entry.name for entry in subfolders(root)]
     splits = [(root / name, SPLIT_NAMES[name.lower()]) for name in names if name.lower() in SPLIT_NAMES]
     if splits and (len(splits) == len(names) or len({split for _, split in splits}) > 1):
         return splits
@@ -158,12 +158,12 @@ def _is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")
 
 
-def _folders(top: Path) -> list[os.DirEntry[str]]:
+def subfolders(top: Path) -> list[os.DirEntry[str]]:
     with os.scandir(top) as entries:
         return [entry for entry in entries if entry.is_dir() and not _is_hidden(entry.name)]
 
 
-def _pictures_in(folder: str | Path, ignored: dict[str, int]) -> Iterator[str]:
+def pictures_in(folder: str | Path, ignored: dict[str, int]) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
@@ -176,7 +176,7 @@ def _pictures_in(folder: str | Path, ignored: dict[str, int]) -> Iterator[str]:
                 _count(ignored, "files that are no pictures", 1)
 
 
-def _pictures_under(top: str, ignored: dict[str, int]) -> Iterator[str]:
+def pictures_under(top: str, ignored: dict[str, int]) -> Iterator[str]:
     """Pictures at any depth; linked folders are followed, but none is entered twice."""
     entered: set[tuple[int, int]] = set()
     for folder, inner, _ in os.walk(top, followlinks=True):
@@ -186,4 +186,4 @@ def _pictures_under(top: str, ignored: dict[str, int]) -> Iterator[str]:
             continue
         entered.add((status.st_dev, status.st_ino))
         inner[:] = [name for name in inner if not _is_hidden(name)]
-        yield from _pictures_in(folder, ignored)
+        yield from pictures_in(folder, ignored)

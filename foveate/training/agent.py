@@ -1,7 +1,8 @@
-"""The agent's side of training: transitions, carried across steps and epochs until they are used, and PPO updates."""
+"""Proximal policy optimisation in training: transitions, carried across steps and epochs until they are used."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,18 +10,20 @@ from torch import Tensor, nn
 
 from foveate.core import concat, to_device
 from foveate.errors import TrainingError, UsageError
-from foveate.training.lesson import Transitions, pack, unpack
+from foveate.training.learners import Played
+from foveate.training.lesson import Transitions, pack, transitions, unpack
 from foveate.training.parallel import World
 from foveate.training.ppo import PpoBatch, PpoConfig, PpoLoss, ppo_loss
 from foveate.training.returns import gae
 
 Part = tuple[Transitions, Tensor]  # of n scenes, and their rewards [n, T]
+REPORTED = ("policy", "value", "entropy", "approx_kl", "clip_fraction", "explained_variance")
 
 
-class AgentLearner:
-    """Owns the buffer and the agent's own optimiser; knows nothing of the backbone."""
+class PpoLearner:
+    """A :class:`~foveate.training.learners.Learner`."""
 
-    def __init__(self, policy: Any, critic: Any, config: PpoConfig, world: World) -> None:
+    def __init__(self, model: Any, policy: Any, critic: Any, config: PpoConfig, world: World) -> None:
         self.policy, self.critic, self.config, self.world = policy, critic, config, world
         parts = [part for part in (policy, critic) if isinstance(part, nn.Module)]
         self.learns_policy = hasattr(policy, "score")
@@ -30,19 +33,18 @@ class AgentLearner:
         self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr) if self.parameters else None
         self.buffer: list[list[Part]] = []  # one entry per training step: its accumulated parts
 
-    def collect(self, parts: list[Part]) -> None:
-        """What one training step gave, in its accumulated parts."""
-        self.buffer.append(parts)
+    def collect(self, parts: list[Played]) -> None:
+        self.buffer.append([(transitions(played.episode, played.rewards), played.rewards) for played in parts])
 
     @property
-    def is_full(self) -> bool:
+    def is_ready(self) -> bool:
         return len(self.buffer) >= self.config.every
 
-    def learn(self, *, lr_scale: float, seed: int) -> PpoLoss | None:
-        """Use up the buffer. Returns the last minibatch's losses, or None when there is nothing to train."""
+    def learn(self, *, lr_scale: float, seed: int) -> Mapping[str, float]:
+        """Use up the buffer. Gives the last minibatch's losses."""
         if self.optimizer is None:
             self.buffer = []
-            return None
+            return {}
         batch = self._batch()
         self.buffer = []
         for group in self.optimizer.param_groups:
@@ -53,11 +55,14 @@ class AgentLearner:
             order = torch.randperm(len(batch.returns), generator=generator)
             for rows in order.chunk(self.config.minibatches):
                 loss = self._update(batch.select(rows.to(batch.returns.device)))
-        return loss
+        return {name: float(getattr(loss, name)) for name in REPORTED}
+
+    def forget(self) -> None:
+        self.buffer = []
 
     def state(self) -> dict[str, Any]:
         """For a checkpoint: the optimiser, and the buffer as plain mappings of tensors."""
-        buffer = [[(pack(transitions), rewards) for transitions, rewards in step] for step in self.buffer]
+        buffer = [[(pack(looked), rewards) for looked, rewards in step] for step in self.buffer]
         return {"optimizer": self.optimizer.state_dict() if self.optimizer else None, "buffer": buffer}
 
     def restore(self, state: dict[str, Any], device: torch.device) -> None:
@@ -72,10 +77,10 @@ class AgentLearner:
     def _batch(self) -> PpoBatch:
         config = self.config
         parts, advantages, returns, values = [], [], [], []
-        for transitions, rewards in (part for step in self.buffer for part in step):
-            value = self.critic.value(transitions.observation)
+        for looked, rewards in (part for step in self.buffer for part in step):
+            value = self.critic.value(looked.observation)
             advantage, target = gae(rewards, value.view_as(rewards), gamma=config.gamma, lam=config.gae_lambda)
-            parts.append(transitions)
+            parts.append(looked)
             advantages.append(advantage.flatten())
             returns.append(target.flatten())
             values.append(value)

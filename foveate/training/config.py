@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from foveate.errors import UsageError
+from foveate.errors import UsageError, suggest
+from foveate.training.learners import LEARNERS
 from foveate.training.lesson import LossConfig
 from foveate.training.ppo import PpoConfig
+from foveate.training.sac import SacConfig
 
 ENDLESS = 10_000_000  # steps of a training that is bounded by time
 
@@ -35,12 +37,22 @@ class TrainConfig:
     final_lr_frac: float = 0.01
     max_grad_norm: float | None = 5.0
     loss: LossConfig = field(default_factory=LossConfig)
+    learner: str = "ppo"
+    """How the agent learns: "ppo" or "sac", each with its own settings below."""
     ppo: PpoConfig = field(default_factory=PpoConfig)
+    sac: SacConfig = field(default_factory=SacConfig)
     opening_frac: float = 0.0
     """Share of the training, at its start, without looks: only what the opening teaches is learned, at a fraction of an
     episode's cost. Looks chosen by features that were never trained teach the rest little."""
+    random_frac: float = 0.0
+    """Share of the training, at its start, with uniformly random looks instead of the policy's: the backbone learns to
+    read any glimpse (AdaGlimpse's pretraining), the agent waits."""
     agent_warmup_frac: float = 0.0
     """Share of the training before the agent's first update: early states are not worth learning from."""
+    backbone: Literal["constant", "alternating", "frozen"] = "constant"
+    """After the random looks: backbone and agent learn at every step; in turns, ``alternate_every`` steps each, the
+    agent first (AdaGlimpse's alternating epochs); or only the agent does."""
+    alternate_every: int = 50
     amp: Literal["off", "bf16", "fp16"] = "off"
     """Automatic mixed precision of the backbone; policy maths stays fp32."""
     seed: int = 0
@@ -55,7 +67,7 @@ class TrainConfig:
     """Seconds between checkpoints; one is always written at the end and on Ctrl-C."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "num_looks", "eval_every", "log_every"):
+        for name in ("steps", "batch_size", "accumulate", "num_looks", "eval_every", "log_every", "alternate_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
@@ -64,6 +76,10 @@ class TrainConfig:
             raise UsageError(f"seconds is {self.seconds}; it must be positive")
         if self.batch_size % self.accumulate:
             raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")
+        if self.learner not in LEARNERS:
+            raise UsageError(f"unknown learner {self.learner!r}.{suggest(self.learner, LEARNERS)} Known: ppo, sac")
+        if self.backbone not in ("constant", "alternating", "frozen"):
+            raise UsageError(f"backbone is {self.backbone!r}; allowed are constant, alternating and frozen")
         if self.keep not in ("last", "best"):
             raise UsageError(f"keep is {self.keep!r}; allowed are last and best")
         if self.amp not in ("off", "bf16", "fp16"):

@@ -6,7 +6,6 @@ A broken file is skipped, counted and remembered with its reason; it never stops
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -26,9 +25,9 @@ from foveate.scenes.folders import PictureFolder
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.pictures import LEVELS, PictureScenes
 from foveate.scenes.splits import fingerprint
+from foveate.training.kept import CACHE_BYTES, Kept
 from foveate.training.sources import Batch, Indices
 
-CACHE_BYTES = 2 << 30
 AMOUNTS = 4  # in which pictures are cut
 Picture = NDArray[np.uint8]  # [C, H, W]
 
@@ -72,7 +71,7 @@ class FolderSource:
         self.broken: dict[str, str] = {}
         self._max_scene_px, self._hashes = max_scene_px, hashes
         self._num_threads = num_threads or min(4, os.cpu_count() or 1)
-        self._kept = _Kept(cache_bytes)
+        self._kept: Kept[Picture] = Kept(cache_bytes)
         self._checked: set[int] = set()
 
     def __len__(self) -> int:
@@ -153,21 +152,3 @@ def _level(header: Header, max_scene_px: int | None) -> int:
     if max_scene_px is None or not header.can_scale:
         return 1
     return next((level for level in LEVELS if max(header.size_px) >= 2 * level * max_scene_px), 1)
-
-
-class _Kept:
-    """Pictures by row, until the limit: every epoch asks for all of them, so pushing some out would gain nothing."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._left_bytes = max_bytes
-        self._pictures: dict[int, Picture] = {}
-        self._lock = threading.Lock()
-
-    def get(self, row: int) -> Picture | None:
-        return self._pictures.get(row)
-
-    def put(self, row: int, picture: Picture) -> None:
-        with self._lock:
-            if row not in self._pictures and picture.nbytes <= self._left_bytes:
-                self._pictures[row] = picture
-                self._left_bytes -= picture.nbytes

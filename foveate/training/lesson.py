@@ -23,7 +23,8 @@ from foveate.episode import Episode
 class LossConfig:
     """How the losses of one episode add up."""
 
-    form: Literal["code", "paper"] = "code"
+    form: Literal["code", "paper", "last"] = "code"
+    """ "last" is AdaGlimpse's: the loss after the last look only."""
     distill_weight: float = 0.0
     """Of KL(softmax(q_T) || softmax(q_t)) for t < T (beta; 1.0 in the paper's ImageNet recipe)."""
     distill_temperature: float = 1.0
@@ -69,7 +70,7 @@ def lesson(
 ) -> Lesson:
     """``auxiliary`` maps names to (loss per scene [n], weight)."""
     losses, scores, metrics = step_losses(episode, task, target)
-    total = losses.sum(1).mean() if config.form == "code" or losses.shape[1] == 1 else losses[:, 1:].mean()
+    total = _total(losses, config.form)
     for value, weight in auxiliary.values():
         total = total + config.auxiliary_scale * weight * value.mean()
     if config.distill_weight:
@@ -81,6 +82,13 @@ def lesson(
         rewards=scores[:, 1:] - scores[:, :-1],
         auxiliary_losses={name: value.mean().detach() for name, (value, _) in auxiliary.items()},
     )
+
+
+def _total(losses: Tensor, form: str) -> Tensor:
+    """Of losses ``[n, T + 1]``; an episode without looks has but one."""
+    if losses.shape[1] == 1 or form == "code":
+        return losses.sum(1).mean()
+    return losses[:, -1].mean() if form == "last" else losses[:, 1:].mean()
 
 
 def _distillation(episode: Episode, config: LossConfig) -> Tensor:

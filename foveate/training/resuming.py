@@ -85,7 +85,7 @@ def _restore_own_buffer(run: Trainer, folder: Path, *, step: int) -> None:
         if not is_lost:
             run.agent.restore(content["agent"], run.device)
     if run.world.agree(is_lost):
-        run.agent.buffer = []
+        run.agent.forget()
 
 
 def _path(folder: Path) -> Path:

@@ -27,17 +27,16 @@ from foveate.errors import TrainingError, UsageError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 from foveate.rollout import rollout
-from foveate.system import System
-from foveate.training.agent import AgentLearner
+from foveate.system import System, fresh_policy
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig
 from foveate.training.feed import ahead
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal
-from foveate.training.lesson import Lesson, Transitions, lesson, lesson_metrics, transitions
+from foveate.training.learners import LEARNERS, Played
+from foveate.training.lesson import Lesson, lesson, lesson_metrics
 from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import join_world
-from foveate.training.ppo import PpoLoss
 from foveate.training.probe import Probe
 from foveate.training.resuming import resume_run, save_run
 from foveate.training.sources import Batch, Source, training_indices
@@ -55,6 +54,16 @@ class TrainResult:
     """The step whose weights the system has now: the last, or where ``keep="best"`` found them."""
     seconds: float
     metrics: list[dict[str, float]]  # the lines of metrics.jsonl
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """What a training step is for."""
+
+    num_looks: int
+    policy: Any
+    backbone_learns: bool
+    agent_learns: bool
 
 
 class Trainer:
@@ -87,7 +96,9 @@ class Trainer:
         self.parameters = [p for p in system.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(decay_groups(system.model, config.weight_decay), lr=config.lr)
         self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
-        self.agent = AgentLearner(system.policy, system.critic, config.ppo, self.world)
+        settings = getattr(config, LEARNERS.facts(config.learner)["settings"])
+        self.agent = LEARNERS.get(config.learner)(system.model, system.policy, system.critic, settings, self.world)
+        self.stroller = fresh_policy("random", system.model.observation_shape)
         self.probe = Probe(held_out, config, self.device) if held_out is not None else None
         self.best = _best(config, held_out)
         self.console, self.title = (console if self.world.is_main else None), title
@@ -182,36 +193,58 @@ class Trainer:
         num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
         self.num_broken += self._asked - num_scenes
         self._seen_since_report += num_scenes
-        num_looks = 0 if self.world.agree(self.progress < self.config.opening_frac) else self.config.num_looks
-        taught = [
-            self._learn(part, num_looks=num_looks, share=len(part.scenes) * self.world.size / num_scenes)
-            for part in parts
-        ]
+        stage = self._stage()
+        taught = [self._learn(part, stage, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]
         lessons = [one for one, _ in taught]
-        if num_looks:
-            self.agent.collect([(steps, one.rewards) for one, steps in taught if steps is not None])
-        with self._timed("time/backward_s"):
-            self._update_backbone(lessons)
-        with self._timed("time/agent_s"):
-            agent_loss = self._update_agent()
+        report: Mapping[str, float] = {}
+        if stage.backbone_learns:
+            with self._timed("time/backward_s"):
+                self._update_backbone()
+        if stage.agent_learns:
+            self.agent.collect([played for _, played in taught])
+            with self._timed("time/agent_s"):
+                report = self._update_agent()
         self.step += 1
-        self._report(lessons, agent_loss, lr_scale, journal)
+        self._report(lessons, report, lr_scale, journal)
 
-    def _learn(self, part: Batch, *, num_looks: int, share: float) -> tuple[Lesson, Transitions | None]:
-        """Adds the part's gradient, weighted by its share of the scenes of this step."""
+    def _stage(self) -> Stage:
+        """What this step is for; all processes agree."""
+        config, progress = self.config, self.world.means(self.progress)[0]
+        if progress < config.opening_frac:
+            return Stage(num_looks=0, policy=self.system.policy, backbone_learns=True, agent_learns=False)
+        if progress < config.random_frac:
+            return Stage(num_looks=config.num_looks, policy=self.stroller, backbone_learns=True, agent_learns=False)
+        is_agents_turn = self.step // config.alternate_every % 2 == 0
+        waits = progress < config.agent_warmup_frac
+        alternates = config.backbone == "alternating" and not waits
+        return Stage(
+            num_looks=config.num_looks,
+            policy=self.system.policy,
+            backbone_learns=config.backbone != "frozen" and not (alternates and is_agents_turn),
+            agent_learns=not waits and not (alternates and not is_agents_turn),
+        )
+
+    def _learn(self, part: Batch, stage: Stage, *, share: float) -> tuple[Lesson, Played]:
+        """Plays, and adds the part's gradient, weighted by its share of the scenes of this step."""
         target = to_device(part.target, self.device)
         noise = Noise(seed=self.config.seed * 1_000_003 + self.step, scenes=part.indices)
-        with self._timed("time/rollout_s"), self._autocast():
-            episode = play(self.system, part, num_looks=num_looks, noise=noise)
+        # Without a backbone to train, playing needs no graph.
+        with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns):
+            episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever
             raise TrainingError(
                 f"the loss is {float(taught.loss.detach())} at step {self.step}; the last good checkpoint is kept. "
                 "A lower lr, max_grad_norm or amp='off' usually mends it"
             )
-        with self._timed("time/backward_s"):
-            self.scaler.scale(taught.loss * share).backward()
-        return taught, transitions(episode, taught.rewards) if num_looks else None
+        if stage.backbone_learns:
+            with self._timed("time/backward_s"):
+                self.scaler.scale(taught.loss * share).backward()
+        opening = None
+        if stage.agent_learns and self.system.model.opening == "glance":
+            size_px = self.system.model.glimpse_size_px(0)
+            opening = part.scenes.read(whole_scene(len(part.scenes)), size_px).pixels
+        return taught, Played(episode=episode, rewards=taught.rewards, opening=opening, sizes_px=part.scenes.sizes_px)
 
     def _auxiliary(self, part: Batch, episode: Episode, target: Any) -> Mapping[str, tuple[Tensor, float]]:
         losses = {}
@@ -225,7 +258,7 @@ class Trainer:
             losses[look.name] = (each.mean(0), look.weight)
         return losses
 
-    def _update_backbone(self, lessons: list[Lesson]) -> None:
+    def _update_backbone(self) -> None:
         self.scaler.unscale_(self.optimizer)
         self.world.average_gradients(self.parameters)
         if self.config.max_grad_norm is not None:
@@ -233,15 +266,14 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
 
-    def _update_agent(self) -> PpoLoss | None:
-        waiting = max(self.config.agent_warmup_frac, self.config.opening_frac)
-        if self.progress < waiting:
-            self.agent.buffer.clear()
-        if not self.agent.is_full:
-            return None
-        return self.agent.learn(lr_scale=self.lr_scale(delay=waiting), seed=self.config.seed * 7919 + self.step)
+    def _update_agent(self) -> Mapping[str, float]:
+        if self.world.agree(not self.agent.is_ready):
+            return {}
+        config = self.config
+        waiting = max(config.agent_warmup_frac, config.opening_frac, config.random_frac)
+        return self.agent.learn(lr_scale=self.lr_scale(delay=waiting), seed=config.seed * 7919 + self.step)
 
-    def _report(self, lessons: list[Lesson], agent: PpoLoss | None, lr_scale: float, journal: Journal) -> None:
+    def _report(self, lessons: list[Lesson], agent: Mapping[str, float], lr_scale: float, journal: Journal) -> None:
         config = self.config
         is_last = self.progress >= 1 or self.step == config.steps
         if self.step % config.log_every and not is_last and self.step % config.eval_every:
@@ -253,9 +285,7 @@ class Trainer:
         self._seen_since_report, self._reported_s = 0, now_s
         values |= {"train/lr": config.lr * lr_scale, "time/elapsed_s": self.elapsed_s}
         values |= {"train/scenes_per_s": rate} if rate else {}
-        if agent is not None:
-            names = ("policy", "value", "entropy", "approx_kl", "clip_fraction", "explained_variance")
-            values |= {f"losses/{name}": float(getattr(agent, name)) for name in names}
+        values |= {f"losses/{name}": value for name, value in agent.items()}
         values |= {"train/broken": self.num_broken, **self._times}
         self._times.clear()
         if self.probe is not None and (self.step % config.eval_every == 0 or is_last):
@@ -304,9 +334,9 @@ def _best(config: TrainConfig, held_out: Source | None) -> Best | None:
     return Best(f"{min(config.eval_scenes, len(held_out))} of {held_out.fingerprint}")
 
 
-def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None) -> Episode:
-    """Full-length episodes with every prediction kept; exploring when there is noise."""
-    player = Player(model=system.model, policy=system.policy, max_looks=num_looks, ask=PREDICTION)
+def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None, policy: Any = None) -> Episode:
+    """Full-length episodes with every prediction kept; exploring when there is noise. By another policy if given."""
+    player = Player(model=system.model, policy=policy or system.policy, max_looks=num_looks, ask=PREDICTION)
     return rollout(batch.scenes, player, noise=noise, explore=noise is not None, keep_events=True)
 
 

@@ -19,9 +19,10 @@ PACKAGE = Path(foveate.__file__).parent
 LAYERS = """
 errors, registry, config, plain, atomic, noise, geometry, layers, drawing
 core
+camera
 scenes | models | policies + critics | stopping | tasks
 cost, episode, compatible, rollout, system
-importing | model_folder + model_card
+datasets | importing | model_folder + model_card
 training | evaluation | export | runtime
 answers, scanpath, looker
 recipes
@@ -39,7 +40,9 @@ NO_TORCH = (
     "foveate.compatible",
     "foveate.cost",
     "foveate.episode",
+    "foveate.camera",
     "foveate.critics",
+    "foveate.datasets",
     "foveate.drawing",
     "foveate.geometry.viewpoint",
     "foveate.models",

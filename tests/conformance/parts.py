@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from foveate.core import Look, Observation, ObservationShape, Rowwise, as_numpy
+from foveate.core import Look, Observation, ObservationShape, Rowwise, Seen, as_numpy
 from foveate.critics import CRITICS
 from foveate.geometry.viewpoint import WHOLE_SCENE, clamp_inside, grid_centers
 from foveate.models import MODELS, create_model
@@ -26,9 +26,14 @@ from tests.families.squashed import Squashed, SquashedConfig
 from tests.families.tokens import Tokens
 
 SIZES_PX = ((64, 96), (48, 48), (120, 64), (96, 80), (64, 96), (40, 56))  # of different scenes, in one batch
-SHAPE = ObservationShape(feature_dim=6, summary_dim=5, grid=(4, 5), num_steps=3, has_relevance=True)
+SHAPE = ObservationShape(
+    feature_dim=6, summary_dim=5, grid=(4, 5), num_steps=3, has_relevance=True, seen_dim=7, seen_pixels=(3, 16, 16)
+)
+UNSEEN = {"seen_dim": 0, "seen_pixels": None}
 # Matrix products of another batch size may sum in another order: a few layers of float32 rounding.
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
+TEST: dict[str, Any] = {"size": {"dim": 32, "depth": 3, "num_heads": 2}}
+LEGACY = {"legacy_sampling": True, "importance": "softmax"}
 CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "glance_focus": {
@@ -38,17 +43,11 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "relevance": {"relevance": "layercam", "auxiliary": "pooled", "focus_px": (16, 24)},
     },
     "elastic_tokens": {
-        "": {"size": "test"},
-        "glance-cached": {"size": "test", "opening": "glance", "compute": "cached", "shared_depth": 1, "importance": True},
-        "attention": {"size": "test", "canvas": CANVAS, "relevance": "attention", "glimpse_grid": 1},
-        "pixels": {"size": "test", 
-            "canvas": CANVAS,
-            "answer": {"name": "pixels"},
-            "relevance": "doubt",
-            "compute": "cached",
-            "shared_depth": 1,
-        },
-        "segments": {"size": "test", "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, "legacy_sampling": True},
+        "": TEST,
+        "glance": {**TEST, "opening": "glance", "compute": "cached", "shared_depth": 1, "importance": "rollout"},
+        "attention": {**TEST, "canvas": CANVAS, "relevance": "attention", "glimpse_grid": 1, "latent_block": 1},
+        "pixels": {**TEST, "canvas": CANVAS, "answer": {"name": "pixels"}, "relevance": "doubt", "compute": "cached"},
+        "segments": {**TEST, "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, **LEGACY},
     },
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
 }
@@ -80,7 +79,7 @@ def _parts(registry: Registry[Any], extra: dict[str, Any]) -> dict[str, Callable
             module, _, attribute = registry.facts(name)["config"].partition(":")
             config = getattr(importlib.import_module(module), attribute)
             known = {key: value for key, value in vars(shape).items() if key in {f.name for f in fields(config)}}
-            return registry.get(name)(config(**known | settings))
+            return registry.get(name)(config(**{**known, **settings}))
 
         return make
 
@@ -94,10 +93,14 @@ POLICY_CASES = _parts(
         "spatial-4": lambda shape=SHAPE: _parts(POLICIES, {})["spatial"](shape, num_looks_per_step=4),
         # The nodes of a frontier are looked at exactly: with an offset, two looks of a step may fall on one node.
         "nodes-4": lambda shape=SHAPE: _parts(POLICIES, {})["spatial"](shape, num_looks_per_step=4, offset=0.0),
+        "squashed_gaussian-candidates": lambda shape=SHAPE: _parts(POLICIES, {})["squashed_gaussian"](shape, **UNSEEN),
         "squashed": lambda shape=SHAPE: Squashed(SquashedConfig(summary_dim=shape.summary_dim)),
     },
 )
-CRITIC_CASES = _parts(CRITICS, {})
+CRITIC_CASES = _parts(
+    CRITICS,
+    {"set_q-candidates": lambda shape=SHAPE, **settings: _parts(CRITICS, {})["set_q"](shape, **UNSEEN, **settings)},
+)
 LEARNED = [name for name in POLICY_CASES if name not in POLICIES or POLICIES.facts(name)["learned"]]
 
 
@@ -138,7 +141,22 @@ def observation(n: int = 6, *, shape: ObservationShape = SHAPE, ragged: bool = F
         num_looks=torch.arange(n) % shape.num_steps,
         sizes_px=torch.tensor([SIZES_PX[i % len(SIZES_PX)] for i in range(n)]),
         relevance=torch.rand(n, m, generator=rng) if shape.has_relevance else None,
+        seen=_seen(n, shape, rng) if shape.seen_dim else None,
         grid=None if ragged else grid,
+    )
+
+
+def _seen(n: int, shape: ObservationShape, rng: torch.Generator) -> Seen:
+    """Rows that saw 0, 1, 2 ... of 4 things; slots beyond hold zeros."""
+    mask = torch.arange(4) < (torch.arange(n) % 5)[:, None]
+    centers, half = torch.rand(n, 4, 2, generator=rng) - 0.5, torch.rand(n, 4, 2, generator=rng) / 2
+    pixels = torch.randn(n, 4, *(shape.seen_pixels or (1, 16, 16)), generator=rng)
+    return Seen(
+        viewpoints=torch.cat([centers, half], -1) * mask[..., None],
+        features=torch.randn(n, 4, shape.seen_dim, generator=rng) * mask[..., None],
+        mask=mask,
+        pixels=pixels * mask[..., None, None, None],
+        importance=torch.rand(n, 4, generator=rng) * mask,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Observation, take
+from foveate.core import Observation, QCritic, take
 from foveate.critics import CRITICS
 from tests.conformance.parts import CLOSE, CRITIC_CASES, assert_close, observation, seeded
 
@@ -55,7 +55,10 @@ def test_masked_candidates_are_not_seen_and_a_row_without_any_is_finite(critic: 
 
 
 def test_gradients_reach_every_parameter_and_are_finite(critic: Any, seen: Observation) -> None:
-    critic.value(seen).square().sum().backward()
+    total = critic.value(seen).square().sum()
+    if isinstance(critic, QCritic):
+        total = total + critic.q(seen, _actions(seen)).square().sum()
+    total.backward()
     for key, parameter in critic.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.isfinite().all(), key
@@ -91,3 +94,26 @@ def test_facts_of_the_registry_are_facts_of_the_class() -> None:
         facts, critic_class = CRITICS.facts(name), CRITICS.get(name)
         for fact in ("needs_grid", "needs_relevance"):
             assert facts.get(fact, False) == getattr(critic_class, fact, False), (name, fact)
+
+
+@torch.no_grad()
+def test_two_different_opinions_of_every_action_that_are_nobody_elses_business(critic: Any, seen: Observation) -> None:
+    if not isinstance(critic, QCritic):
+        pytest.skip("judges no actions")
+    actions = _actions(seen)
+    opinions = critic.q(seen, actions)
+    assert opinions.shape == (len(seen.mask), 2, 3)
+    assert opinions.dtype == torch.float32
+    assert (opinions[:, 0] - opinions[:, 1]).abs().min() > 1e-6
+    assert opinions.std(2).min() > 0
+    rows = np.array([4, 1])
+    assert_close(critic.q(take(seen, rows), take(actions, rows)), opinions[rows], **CLOSE)
+    assert_close(critic.q(seen, {key: part[:, 1:2] for key, part in actions.items()}), opinions[..., 1:2], **CLOSE)
+
+
+def _actions(seen: Observation) -> dict[str, torch.Tensor]:
+    """Three for every row, as any kind of policy would name them."""
+    rng = torch.Generator().manual_seed(1)
+    existing = seen.mask.float().cumsum(1).argmax(1)
+    candidate = torch.stack([seen.mask.float().argmax(1), existing, existing // 2], dim=1)
+    return {"candidate": candidate, "place": torch.rand(len(seen.mask), 3, 2, generator=rng)}

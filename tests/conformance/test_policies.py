@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Look, Observation, ObservationShape, as_numpy, take
+from foveate.core import Look, Observation, ObservationShape, OffPolicy, as_numpy, take
 from foveate.noise import uniforms
 from foveate.policies import POLICIES
 from tests.conformance.parts import CLOSE, LEARNED, POLICY_CASES, SHAPE, assert_close, flat, observation, seeded
@@ -124,9 +124,14 @@ def test_draws_follow_the_density_that_scores_them(policy: Any) -> None:
     look = policy.look(many, _noise(policy, draws))
     before = policy.score(many, look.action, look.behaviour).log_prob.double()
     with torch.no_grad():
-        for parameter in policy.parameters():
-            parameter.add_(0.02 * torch.randn_like(parameter))
-        ratio = (policy.score(many, look.action, look.behaviour).log_prob.double() - before).exp()
+        was = [parameter.clone() for parameter in policy.parameters()]
+        for size in (2e-2, 2e-3, 2e-4, 2e-5):  # wide nets must be moved less, or the two densities hardly meet
+            for parameter, old in zip(policy.parameters(), was, strict=True):
+                parameter.copy_(old + size * torch.randn_like(parameter))
+            moved = policy.score(many, look.action, look.behaviour).log_prob.double() - before
+            if moved.abs().mean() < 0.3:
+                break
+    ratio = moved.exp()
     assert ratio.std() > 1e-4
     assert abs(ratio.mean().item() - 1) < 5 * (ratio.std() / math.sqrt(draws)).item()
 
@@ -181,3 +186,27 @@ def test_a_row_without_candidates_spoils_no_other(policy: Any) -> None:
     noise, rest = _noise(policy, len(seen.mask)), np.arange(1, len(seen.mask))
     expected = take(policy.look(seen, noise), rest)
     assert_close(take(policy.look(_masked_row(seen), noise), rest), expected, **CLOSE)
+
+
+def test_choices_are_a_distribution_with_gradients(policy: Any, seen: Observation) -> None:
+    """What soft actor-critic needs: weights that sum to 1, finite log-probabilities, a gradient to every parameter."""
+    if not isinstance(policy, OffPolicy) or policy.noise_shape[0] > 1:
+        pytest.skip("does not learn off policy")
+    noise = _noise(policy, len(seen.features))
+    choices = policy.choices(seen, noise)
+    a = choices.weight.shape[1]
+    assert (a > 1) == policy.is_enumerable
+    torch.testing.assert_close(choices.weight.sum(1), torch.ones(len(choices.weight)))
+    assert choices.log_prob.isfinite().all()
+    assert all(part.shape[:2] == (len(seen.features), a) for part in choices.action.values())
+    if not policy.is_enumerable:  # a draw is the look that the same noise gives
+        look = policy.look(seen, noise)
+        assert_close(choices.log_prob[:, 0], look.log_prob, **CLOSE)
+        for key, part in choices.action.items():
+            assert_close(part, look.action[key], **CLOSE)
+    goal = sum(part.square().sum() for part in choices.action.values() if part.requires_grad)
+    ((choices.weight * choices.log_prob).sum() + goal).backward()
+    reached = {key for key, p in policy.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert reached
+    if not policy.is_enumerable:
+        assert reached == {key for key, _ in policy.named_parameters()}

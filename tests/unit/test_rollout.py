@@ -48,9 +48,7 @@ SYSTEMS = {
 class Fetched(ArrayScenes):
     """Scenes whose every look fetches bytes: as many as it has rows of pixels."""
 
-    def read(
-        self, viewpoints: Any, size_px: tuple[int, int], valid: Any = None, *, antialias: bool = True
-    ) -> Glimpses:
+    def read(self, viewpoints: Any, size_px: tuple[int, int], valid: Any = None, *, antialias: bool = True) -> Glimpses:
         glimpses = super().read(viewpoints, size_px, valid, antialias=antialias)
         rows_px = as_numpy(viewpoints)[..., 3] * self.sizes_px[:, None, 0]
         fetched = np.where(True if valid is None else as_numpy(valid), np.ceil(rows_px), 0).sum(1)
