@@ -100,27 +100,36 @@ def make_emoji(source: Path, out: Path) -> None:
     (out / "emoji.LICENSE.txt").write_text(EMOJI_LICENCE)
 
 
-SOURCES = {
-    "digits.npz": ("scikit-learn's copy of the UCI digits (sklearn.datasets.load_digits)", "CC-BY-4.0"),
-    "emoji.webp": ("npm package @lobehub/fluent-emoji-3d 1.1.0, assets/*.webp", "MIT"),
-    "emoji.json": ("names from the Unicode character database of Python", "MIT"),
+# Where each file comes from, its licence, and the file that says so.
+FILES = {
+    "digits.npz": (
+        "scikit-learn's copy of the UCI digits (sklearn.datasets.load_digits)",
+        "CC-BY-4.0",
+        "digits.LICENSE.txt",
+    ),
+    "emoji.webp": ("npm package @lobehub/fluent-emoji-3d 1.1.0, assets/*.webp", "MIT", "emoji.LICENSE.txt"),
+    "emoji.json": ("names from the Unicode character database of Python", "MIT", "emoji.LICENSE.txt"),
 }
 
 
-def make_manifest(out: Path) -> None:
-    """`manifest.json`: where each data file comes from, its licence, size and hash."""
-    files = {}
-    for name, (source, licence) in SOURCES.items():
+def add_to_manifest(out: Path, facts: dict[str, tuple[str, str, str]], *, made_by: str) -> None:
+    """`manifest.json`: source, licence, size and hash of each data file. Those that other scripts made stay."""
+    path, files = out / "manifest.json", {}
+    if path.exists():
+        known = json.loads(path.read_text("utf-8"))["files"]
+        files = {name: entry for name, entry in known.items() if entry["made_by"] != made_by}
+    for name, (source, licence, licence_file) in facts.items():
         content = (out / name).read_bytes()
         files[name] = {
+            "made_by": made_by,
             "source": source,
             "licence": licence,
-            "licence_file": f"{name.split('.')[0]}.LICENSE.txt",
+            "licence_file": licence_file,
             "num_bytes": len(content),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-    manifest = {"made_by": "scripts/make_assets.py", "files": files}
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    ordered = dict(sorted(files.items(), key=lambda item: ("/" in item[0], item[0])))
+    path.write_text(json.dumps({"files": ordered}, indent=1) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -131,7 +140,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     make_digits(args.out)
     make_emoji(args.emoji, args.out)
-    make_manifest(args.out)
+    add_to_manifest(args.out, FILES, made_by="scripts/make_assets.py")
     for path in sorted(args.out.iterdir()):
         print(f"{path.stat().st_size:>9,}  {path}")
 

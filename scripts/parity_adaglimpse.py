@@ -54,11 +54,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foveate.importing.adaglimpse_keys import ACTOR, BACKBONE, CRITICS
 from foveate.importing.adaglimpse_parity import (
-    ACTOR,
-    BACKBONE,
     CASES,
-    CRITICS,
     CROP_GRIDS,
     CROP_SIDES_PX,
     Case,

@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 
 from foveate.cli.output import note, say, say_json
-from foveate.errors import DataError, UsageError, suggest
-
-FORMATS = ("adaptivenn",)
+from foveate.errors import DataError
+from foveate.importing import IMPORTERS
 
 
 def import_(
-    format_: Annotated[str, typer.Argument(metavar="FORMAT", help=f"Whose weights: {', '.join(FORMATS)}.")],
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help=f"Whose weights: {', '.join(IMPORTERS)}.")],
     file: Annotated[Path, typer.Argument(help="The checkpoint, such as checkpoint-299.pth.")],
     out: Annotated[Path, typer.Option(help="The model folder to write; one that is there is replaced.")],
     labels: Annotated[
@@ -25,28 +24,30 @@ def import_(
 ) -> None:
     """Turn published weights into a model folder, completely or not at all.
 
-    Every tensor of the file is used, or is known never to be used, or the file is refused with the list of what does
+    Every tensor of the file is used, or is known not to be needed, or the file is refused with the list of what does
     not fit. Only tensors and plain settings are read: nothing in the file is run, whoever made it.
+
+    adaglimpse: a .ckpt that the code of AdaGlimpse saves (github.com/apardyl/AdaGlimpse).
 
     adaptivenn: a .pth that the code of AdaptiveNN saves (github.com/LeapLabTHU/AdaptiveNN).
     """
-    if format_ not in FORMATS:
-        raise UsageError(f"unknown format {format_!r}.{suggest(format_, FORMATS)} Known: {', '.join(FORMATS)}")
-    from foveate.importing.adaptivenn import import_checkpoint, to_system
+    facts = IMPORTERS.facts(format_)
     from foveate.model_folder import save
 
     note(f"reading {file}")
-    imported = import_checkpoint(file)
-    system = to_system(imported, class_names=None if labels is None else read_labels(labels))
+    imported = IMPORTERS.get(format_)(file, class_names=None if labels is None else read_labels(labels))
+    system = imported.system
     counts = {name: sum(w.numel() for w in part.state_dict().values()) for name, part in system.modules().items()}
     provenance = {"command": " ".join(["foveate", *sys.argv[1:]]), **imported.provenance}
     folder = save(system, out, provenance=provenance)
     if as_json:
-        say_json({"folder": folder, "parameters": counts, "config": imported.configs.model, "provenance": provenance})
+        config = system.spec.model.config
+        say_json({"folder": folder, "parameters": counts, "config": config, "provenance": provenance})
         return
     say(f"{folder}: {sum(counts.values()):,} numbers ({', '.join(f'{name} {n:,}' for name, n in counts.items())})")
-    say(f"left out: {provenance['num_never_used']:,} numbers that the paper's code saves and never uses")
-    say(f"next: foveate calibrate {folder} --data imagenet_deit_small:FOLDER")
+    for what, count in imported.left_out.items():
+        say(f"left out: {count:,} numbers ({what})")
+    say(f"next: {facts['next'].format(folder=folder)}")
 
 
 def read_labels(path: Path) -> list[str]:

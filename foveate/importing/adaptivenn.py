@@ -1,19 +1,11 @@
-"""Reading the paper's checkpoints: weights and settings, and nothing that a file could run.
-
-Their ``.pth`` files are pickles that hold tensors, an ``argparse.Namespace`` and numpy scalars. torch's restricted
-unpickler rebuilds the tensors; the other two become inert holders defined here, so no foreign class is ever called.
-"""
+"""AdaptiveNN's checkpoints as systems of ours: a ``.pth`` with the weights and an ``argparse.Namespace``."""
 
 from __future__ import annotations
 
-import hashlib
-import pickle
-import re
-import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +20,12 @@ from foveate.importing.adaptivenn_keys import (
     configs_of,
     model_modules,
     paper_offsets,
-    their_keys,
 )
+from foveate.importing.fitting import Fitting, Imported, Weights, their_keys
+from foveate.importing.reading import Settings, plain_settings, read_file, sha256
 from foveate.layers.map_net import MapNet, MapNetConfig
 from foveate.models.adaptivenn import AdaptiveNN
 from foveate.system import PartSpec, System, SystemSpec, build
-
-Weights = dict[str, Tensor]
 
 WEIGHT_ENTRIES = ("model", "module", "state_dict")  # where the weights stand in the file; else the file is the weights
 
@@ -54,11 +45,19 @@ class ImportedAdaptiveNN:
     """Source file, its sha256, the settings it was trained with, and what was left out; plain JSON values."""
 
 
+def import_system(path: str | Path, *, class_names: Iterable[str] | None = None) -> Imported:
+    """What `foveate import` saves."""
+    imported = import_checkpoint(path)
+    return Imported(
+        system=to_system(imported, class_names=class_names),
+        provenance=imported.provenance,
+        left_out={"saved by the paper's code and never used": imported.provenance["num_never_used"]},
+    )
+
+
 def import_checkpoint(path: str | Path) -> ImportedAdaptiveNN:
     """Read a ``.pth`` of the paper's code; raises :class:`ModelFolderError` naming every key that does not fit."""
     path = Path(path)
-    if not path.is_file():
-        raise ModelFolderError(f"{path}: no such file. Give the .pth file that the paper's code saves.")
     weights, settings = _read(path)
     try:
         configs = _with_settings(configs_of({name: tuple(w.shape) for name, w in weights.items()}), settings)
@@ -69,11 +68,11 @@ def import_checkpoint(path: str | Path) -> ImportedAdaptiveNN:
     provenance = {
         "format": "AdaptiveNN (LeapLabTHU), PyTorch checkpoint",
         "file": path.name,
-        "sha256": _sha256(path),
+        "sha256": sha256(path),
         "scene_px": settings.get("input_size"),
         "never_used": unused,
         "num_never_used": sum(weights[name].numel() for name in unused),
-        "settings": {name: value for name, value in settings.items() if _is_plain(value)},
+        "settings": settings,
     }
     return ImportedAdaptiveNN(configs=configs, model=model, policy=policy, critic=critic, provenance=provenance)
 
@@ -107,22 +106,19 @@ def convert(weights: Mapping[str, Tensor], configs: PaperConfigs) -> tuple[Weigh
             (_agent(configs, out_dim=2), agent_modules(steps, is_critic=False)),
             (_agent(configs, out_dim=1), agent_modules(steps, is_critic=True)),
         ]
-    problems: list[str] = []
-    used: set[str] = set()
+    fit = Fitting(weights)
     converted: list[Weights] = []
     for part, modules in parts:
         table = dict(modules)
         found = {
-            ours: _take(weights, their_keys(ours, table), tuple(like.shape), problems, used)
-            for ours, like in part.state_dict().items()
+            ours: fit.take_all(their_keys(ours, table), tuple(like.shape)) for ours, like in part.state_dict().items()
         }
         converted.append({ours: w for ours, w in found.items() if w is not None})
     expected_offsets = paper_offsets(configs.model.update_radius)
     if OFFSETS in weights and not torch.equal(weights[OFFSETS].cpu().long(), expected_offsets):
-        problems.append(f"unexpected values: {OFFSETS} (an update neighbourhood that foveate does not have)")
-    problems += [f"unknown: {name}" for name in sorted(set(weights) - used - {*NEVER_USED, OFFSETS})]
-    if problems:
-        raise ModelFolderError(_listed("the checkpoint does not fit", problems))
+        fit.problems.append(f"unexpected values: {OFFSETS} (an update neighbourhood that foveate does not have)")
+    fit.problems.extend(f"unknown: {name}" for name in sorted(set(weights) - fit.used - {*NEVER_USED, OFFSETS}))
+    fit.refuse_misfits()
     return converted[0], converted[1], converted[2]
 
 
@@ -131,80 +127,13 @@ def _agent(configs: PaperConfigs, *, out_dim: int) -> nn.Module:
     return nn.ModuleDict({"net": MapNet(MapNetConfig(**configs.agent), out_dim=out_dim)})
 
 
-def _take(
-    weights: Mapping[str, Tensor],
-    theirs: str | tuple[str, ...],
-    shape: tuple[int, ...],
-    problems: list[str],
-    used: set[str],
-) -> Tensor | None:
-    """One of our tensors from one of theirs, or stacked from one per step; None after noting what is wrong."""
-    names, each = ([theirs], shape) if isinstance(theirs, str) else (list(theirs), shape[1:])
-    used.update(names)
-    before = len(problems)
-    for name in names:
-        if name not in weights:
-            problems.append(f"missing: {name}")
-        elif tuple(weights[name].shape) != each:
-            problems.append(f"wrong shape: {name} is {_shape(weights[name].shape)}, must be {_shape(each)}")
-        elif not torch.isfinite(weights[name]).all():
-            problems.append(f"not finite: {name}")
-    if len(problems) > before:
-        return None
-    tensors = [weights[name].detach().float() for name in names]
-    return tensors[0].clone() if isinstance(theirs, str) else torch.stack(tensors)
-
-
-class _Inert:
-    """Stands for anything that is not a tensor: remembers the state that the pickle sets, and does nothing."""
-
-    state: Any = None
-
-    def __new__(cls, *args: Any) -> Self:
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _Settings(_Inert):
-    """Stands for ``argparse.Namespace``: the training command's settings."""
-
-
-INERT_GLOBALS: list[Any] = [
-    (_Settings, "argparse.Namespace"),
-    *((_Inert, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
-    (_Inert, "numpy.dtype"),
-    *((_Inert, f"numpy.dtypes.{name}DType") for name in ("Float64", "Float32", "Int64", "Int32", "Bool")),
-]
-
-
 def _read(path: Path) -> tuple[Weights, dict[str, Any]]:
     """Weights by the paper's names, and the settings if the file has any."""
-    try:
-        with torch.serialization.safe_globals(INERT_GLOBALS):
-            # Mapped, so that the optimiser's state (two thirds of the file) is never read.
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        name = re.search(r"GLOBAL (\S+)", str(error))
-        if name is None:
-            raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from None
-        raise ModelFolderError(
-            f"{path}: refused; it holds {name[1]}, which is neither a tensor nor a plain setting, and loading it could "
-            "run code. Only checkpoints as the paper's code saves them are read."
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
-        raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from error
-    if not isinstance(content, Mapping):
-        raise ModelFolderError(f"{path}: holds a {type(content).__name__}, not weights by name.")
+    content = read_file(path, give="Give the .pth file that the paper's code saves.")
     settings = content.get("args")
     entry = next((content[key] for key in WEIGHT_ENTRIES if isinstance(content.get(key), Mapping)), content)
     weights = {str(name).removeprefix("module."): value for name, value in entry.items() if isinstance(value, Tensor)}
-    state = settings.state if isinstance(settings, _Settings) else None
-    return weights, dict(state) if isinstance(state, dict) else {}
+    return weights, plain_settings(settings.state) if isinstance(settings, Settings) else {}
 
 
 def _with_settings(configs: PaperConfigs, settings: Mapping[str, Any]) -> PaperConfigs:
@@ -219,24 +148,3 @@ def _with_settings(configs: PaperConfigs, settings: Mapping[str, Any]) -> PaperC
     if isinstance(drop := settings.get("focus_net_drop_path"), int | float):
         changes["drop_path"] = float(drop)
     return replace(configs, model=replace(configs.model, **changes))
-
-
-def _listed(title: str, problems: Iterable[str], *, at_most: int = 20) -> str:
-    lines = list(problems)
-    more = [f"... and {len(lines) - at_most} more"] if len(lines) > at_most else []
-    return "\n  ".join([f"{title} ({len(lines)} problems):", *lines[:at_most], *more])
-
-
-def _shape(shape: Iterable[int]) -> str:
-    return "x".join(map(str, shape)) or "a scalar"
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from foveate.errors import ModelFolderError
+from foveate.importing.fitting import BLOCK, Modules, inside
 from foveate.models.adaptivenn import AdaptiveNNConfig
 
 PAPER_HEADS = 8  # attention heads leave no trace in the shapes; the paper's code has no other number
@@ -26,17 +27,7 @@ NEVER_USED = ("glance_net.norm.weight", "glance_net.norm.bias", "glance_net.head
 OFFSETS = "offset_xy"
 """A constant of the paper's code (the update's neighbourhood), saved with the weights; checked, not loaded."""
 
-BLOCK = {
-    "norm_attention": "norm1",
-    "attention.qkv": "attn.qkv",
-    "attention.out": "attn.proj",
-    "norm_mlp": "norm2",
-    "mlp.expand": "mlp.fc1",
-    "mlp.project": "mlp.fc2",
-}
 MLP = {"expand": "fc1", "project": "fc2"}
-
-Modules = Iterator[tuple[str, str | tuple[str, ...]]]  # our module, their module or their modules, one per step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +90,11 @@ def model_modules(config: AdaptiveNNConfig) -> Modules:
         yield f"{ours}.patches", f"{theirs}.patch_embed.proj"
         yield f"{ours}.positions", f"{theirs}.pos_embed"
         for i in range(depth):
-            yield from _inside(f"{ours}.blocks.{i}", f"{theirs}.blocks.{i}", BLOCK)
+            yield from inside(f"{ours}.blocks.{i}", f"{theirs}.blocks.{i}", BLOCK)
     for j in range(config.head_blocks):
-        yield from _inside(f"heads.stacks.0.{j}", f"glance_net.blocks.{trunk + j}", BLOCK)
+        yield from inside(f"heads.stacks.0.{j}", f"glance_net.blocks.{trunk + j}", BLOCK)
         for t in looks:
-            yield from _inside(f"heads.stacks.{t + 1}.{j}", f"policy_net_classifier_list.{t}.{j}", BLOCK)
+            yield from inside(f"heads.stacks.{t + 1}.{j}", f"policy_net_classifier_list.{t}.{j}", BLOCK)
     for t in range(config.max_looks + 1):
         yield f"heads.pooled.{t}.norm", f"policy_net_norm.{t}"
         yield f"heads.pooled.{t}.linear", f"policy_net_head.{t}"
@@ -112,9 +103,9 @@ def model_modules(config: AdaptiveNNConfig) -> Modules:
     yield "reuse.state_norm", _steps("policy_net_recover_reuseNorm_list.{}", looks)
     yield "reuse.depthwise", "policy_net_recover_reuseConvHead"
     yield "reuse.token_norm", _steps("policy_net_recover_reuseMLP_preLN_list.{}", looks)
-    yield from _inside("reuse.mlp", "policy_net_recover_reuseMLP", MLP)
+    yield from inside("reuse.mlp", "policy_net_recover_reuseMLP", MLP)
     yield "write.norm", _steps("policy_net_recover_preLN_list.{}", looks)
-    yield from _inside("write.mlp", "policy_net_recover", MLP)
+    yield from inside("write.mlp", "policy_net_recover", MLP)
 
 
 def agent_modules(num_steps: int, *, is_critic: bool) -> Modules:
@@ -130,22 +121,8 @@ def agent_modules(num_steps: int, *, is_critic: bool) -> Modules:
     yield "net.out", f"{net}.output_head.0"
 
 
-def _inside(ours: str, theirs: str, names: Mapping[str, str]) -> Modules:
-    for our_name, their_name in names.items():
-        yield f"{ours}.{our_name}", f"{theirs}.{their_name}"
-
-
 def _steps(pattern: str, looks: range) -> tuple[str, ...]:
     return tuple(pattern.format(t) for t in looks)
-
-
-def their_keys(our_key: str, modules: Mapping[str, str | tuple[str, ...]]) -> str | tuple[str, ...]:
-    """Their key, or one key per step, of one of our parameters."""
-    if our_key in modules:
-        return modules[our_key]
-    module, _, leaf = our_key.rpartition(".")
-    theirs = modules[module]
-    return f"{theirs}.{leaf}" if isinstance(theirs, str) else tuple(f"{name}.{leaf}" for name in theirs)
 
 
 def paper_offsets(radius: int) -> Tensor:

@@ -19,7 +19,6 @@ from foveate.layers.blocks import NORM_EPS
 from foveate.layers.macs import conv_macs, linear_macs
 
 PATCH_BANDS = (8, 32)
-PATCH_KERNEL = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,29 +96,33 @@ class ElementPool(nn.Module):
 
 def _patch_net(pixels: tuple[int, int, int], norm: str) -> nn.Sequential:
     """Two convolutions with pooling, to one vector."""
-    bands, sides = PATCH_BANDS, _sides(pixels)
+    bands, kernel, (_, second) = PATCH_BANDS, _kernel(pixels), _sides(pixels)
     norms = [
         nn.BatchNorm2d(width) if norm == "batch" else nn.GroupNorm(1, width)  # over bands and places: a layer norm
         for width in bands
     ]
     return nn.Sequential(
-        nn.Conv2d(pixels[0], bands[0], PATCH_KERNEL), norms[0], nn.GELU(), nn.MaxPool2d(2),
-        nn.Conv2d(bands[0], bands[1], PATCH_KERNEL), norms[1], nn.GELU(), nn.MaxPool2d(2),
-        nn.AdaptiveAvgPool2d(1) if sides[2] != (1, 1) else nn.Identity(), nn.Flatten(),
+        nn.Conv2d(pixels[0], bands[0], kernel), norms[0], nn.GELU(), nn.MaxPool2d(2),
+        nn.Conv2d(bands[0], bands[1], kernel), norms[1], nn.GELU(),
+        nn.MaxPool2d(2) if min(second) >= 2 else nn.Identity(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
     )  # fmt: skip
 
 
+def _kernel(pixels: tuple[int, int, int]) -> int:
+    """The paper's 5, for its patches of 16 px and larger ones."""
+    return 5 if min(pixels[1:]) >= 16 else 3
+
+
 def _sides(pixels: tuple[int, int, int]) -> list[tuple[int, int]]:
-    """Sizes after the first convolution, before and after the last pooling."""
-    less = PATCH_KERNEL - 1
+    """Sizes after the two convolutions."""
+    less = _kernel(pixels) - 1
     first = (pixels[1] - less, pixels[2] - less)
     second = (first[0] // 2 - less, first[1] // 2 - less)
-    if min(second) < 2:
+    if min(second) < 1:
         raise UsageError(f"elements of {pixels[1]}x{pixels[2]} px are too small for the net that reads them")
-    return [first, second, (second[0] // 2, second[1] // 2)]
+    return [first, second]
 
 
 def _patch_macs(pixels: tuple[int, int, int]) -> int:
-    first, second, _ = _sides(pixels)
-    kernel = (PATCH_KERNEL, PATCH_KERNEL)
+    (first, second), kernel = _sides(pixels), (_kernel(pixels),) * 2
     return conv_macs(first, pixels[0], PATCH_BANDS[0], kernel) + conv_macs(second, *PATCH_BANDS, kernel)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from foveate.layers.macs import conv_macs, linear_macs
@@ -40,13 +41,25 @@ class ClassAnswer(nn.Module):
 
 
 class PixelAnswer(nn.Module):
-    """``pixels`` ``[n, C, H, W]`` of the whole scene, normalised, and ``log_error`` ``[n, R, S]``: of each cell the
-    logarithm of the squared error that its pixels are expected to have."""
+    """``pixels`` ``[n, C, H, W]`` of the whole scene, in [0, 1] of its range, and ``log_error`` ``[n, R, S]``: of each
+    cell the logarithm of the squared error that its pixels are expected to have."""
 
     needs_canvas = True
 
-    def __init__(self, *, num_bands: int, patch_px: int, cell_dim: int, grid: tuple[int, int], **_: Any) -> None:
+    def __init__(
+        self,
+        *,
+        num_bands: int,
+        patch_px: int,
+        cell_dim: int,
+        grid: tuple[int, int],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        **_: Any,
+    ) -> None:
         super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.grid, self.patch_px, self.num_bands = grid, patch_px, num_bands
         self.pixels = nn.Linear(cell_dim, patch_px**2 * num_bands)
         self.log_error = nn.Linear(cell_dim, 1)
@@ -55,7 +68,8 @@ class PixelAnswer(nn.Module):
     def forward(self, start: Tensor, cells: Tensor) -> dict[str, Tensor]:
         (rows, cols), side, bands = self.grid, self.patch_px, self.num_bands
         patches = self.pixels(cells).float().reshape(-1, rows, cols, side, side, bands)
-        pixels = patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, bands, rows * side, cols * side)
+        normed = patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, bands, rows * side, cols * side)
+        pixels = normed * self.get_buffer("std") + self.get_buffer("mean")
         # What foretells the error must not make pixels more predictable instead of better.
         return {"pixels": pixels, "log_error": self.log_error(cells.detach()).float().reshape(-1, rows, cols)}
 

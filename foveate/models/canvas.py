@@ -1,22 +1,26 @@
 """The canvas: a regular grid over the whole scene, read from the tokens of what was seen. MAE's decoder.
 
 Every cell asks with a mask token and its place, all tokens and cells attend to each other, and the cells are kept: so
-the whole scene is described, also where nothing was seen (He et al. 2022; AdaGlimpse, dossier section 3).
+the whole scene is described, also where nothing was seen (He et al. 2022; AdaGlimpse, dossier section 3). Ours may also
+start every cell from the patch that saw it most closely (``starts_from_seen``): to find out by attention alone which
+patch lies where takes a small net most of its training.
 Shape letters: n rows, p patches, c features of tokens, d of cells, m = R x S cells, q boxes.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from foveate.errors import UsageError
+from foveate.geometry.viewpoint import contains, grid_centers
 from foveate.layers.blocks import NORM_EPS
 from foveate.layers.corners import cell_encoding
 from foveate.layers.macs import block_macs, linear_macs
-from foveate.models.vit import INIT_STD, Block, init_linear
+from foveate.models.vit import INIT_STD, Block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,7 @@ class CanvasConfig:
     grid: tuple[int, int] = (14, 14)
     """(rows, cols) of cells."""
     layer_scale: float = 1e-4
+    starts_from_seen: bool = False
 
     def __post_init__(self) -> None:
         if self.dim % 8 or self.dim % self.num_heads:
@@ -43,29 +48,52 @@ class Canvas(nn.Module):
         super().__init__()
         self.config = c = config
         self.tokens = nn.Linear(token_dim, c.dim)
+        self.inside = nn.Linear(4, c.dim) if c.starts_from_seen else None
         self.cell = nn.Parameter(torch.zeros(1, 1, c.dim))
         self.blocks = nn.ModuleList(
             Block(c.dim, num_heads=c.num_heads, layer_scale=c.layer_scale) for _ in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
+        self.register_buffer("centers", grid_centers(c.grid, torch.zeros(1))[None], persistent=False)
         self.register_buffer("places", cell_encoding(c.grid, c.dim)[None], persistent=False)
         nn.init.trunc_normal_(self.cell, std=INIT_STD)
-        self.apply(init_linear)
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Cells ``[n, m, d]`` of tokens ``[n, 1 + p, c]``, the class token first; ``mask`` ``[n, p]`` bool."""
+    def forward(self, tokens: Tensor, mask: Tensor, viewpoints: Tensor) -> Tensor:
+        """Cells ``[n, m, d]`` of tokens ``[n, 1 + p, c]``, the class token first, of patches at ``viewpoints``
+        ``[n, p, 4]`` where ``mask`` ``[n, p]``."""
         n, cells = len(tokens), self.get_buffer("places").shape[1]
         asked = (self.cell + self.get_buffer("places")).expand(n, -1, -1)
-        x = torch.cat([self.tokens(tokens), asked.to(tokens.dtype)], dim=1)
+        told = self.tokens(tokens)
+        if self.inside is not None:
+            asked = asked + self._seen_there(told[:, 1:], mask, viewpoints)
+        x = torch.cat([told, asked.to(told.dtype)], dim=1)
         everywhere = torch.cat([mask.new_ones(n, 1), mask, mask.new_ones(n, cells)], dim=1)
         for block in self.blocks:
             x = block(x, everywhere)
         return self.norm(x[:, -cells:])
 
+    def _seen_there(self, told: Tensor, mask: Tensor, viewpoints: Tensor) -> Tensor:
+        """Of every cell ``[n, m, d]``: the token of the patch that saw its centre most closely, and where in that patch
+        the cell lies; zeros where nobody saw it."""
+        assert self.inside is not None
+        if mask.shape[1] == 0:
+            return told.new_zeros(len(told), self.get_buffer("centers").shape[1], told.shape[2])
+        centers = self.get_buffer("centers").expand(len(told), -1, -1)
+        covers = contains(viewpoints, centers) & mask[..., None]  # [n, p, m]
+        extent = viewpoints[..., 2].clamp(min=1e-6)
+        closest = torch.where(covers, extent[..., None], math.inf).argmin(1)  # [n, m]
+        patch = viewpoints.gather(1, closest[..., None].expand(-1, -1, 4))
+        offset = (centers - patch[..., :2]) / patch[..., 2:].clamp(min=1e-6)
+        token = told.gather(1, closest[..., None].expand(-1, -1, told.shape[2]))
+        inside = self.inside(torch.cat([offset, patch[..., 2:].clamp(min=1e-6).log2()], dim=-1).to(told.dtype))
+        return (token + inside) * covers.any(1)[..., None]
+
     def macs(self, num_patches: int) -> int:
         """Multiply-adds per row."""
         c, cells = self.config, self.config.grid[0] * self.config.grid[1]
         into = linear_macs(1 + num_patches, self.tokens.in_features, c.dim)
+        if self.inside is not None and num_patches:
+            into += linear_macs(cells, 4, c.dim)
         return into + c.depth * block_macs(1 + num_patches + cells, c.dim, 4 * c.dim)
 
 
@@ -85,9 +113,10 @@ def overlaps(viewpoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]
 def pooled(cells: Tensor, viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
     """Means ``[n, q, d]`` of cells ``[n, m, d]`` under viewpoints ``[n, q, 4]``."""
     rows, cols = overlaps(viewpoints, grid)
-    return torch.einsum("nqr,nrsd,nqs->nqd", rows, cells.unflatten(1, grid), cols)
+    by_column = torch.einsum("nqr,nrsd->nqsd", rows, cells.unflatten(1, grid))
+    return torch.einsum("nqs,nqsd->nqd", cols, by_column)
 
 
 def pooled_macs(num_boxes: int, grid: tuple[int, int], dim: int) -> int:
-    """Multiply-adds of :func:`pooled` per row, in the order that einsum takes."""
-    return num_boxes * dim * (grid[0] * grid[1] + min(grid))
+    """Multiply-adds of :func:`pooled` per row."""
+    return num_boxes * dim * (grid[0] + 1) * grid[1]

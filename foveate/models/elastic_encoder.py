@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from foveate.errors import UsageError
 from foveate.layers.blocks import NORM_EPS
 from foveate.layers.corners import corner_encoding
-from foveate.layers.macs import block_macs, linear_macs
-from foveate.models.vit import INIT_STD, Block, init_linear
+from foveate.layers.macs import block_macs
+from foveate.models.stems import STEMS
+from foveate.models.vit import INIT_STD, Block
 
 ELASTIC_SIZES: dict[str, dict[str, int]] = {
     "test": {"dim": 32, "depth": 2, "num_heads": 2},
@@ -45,6 +46,8 @@ class ElasticEncoderConfig:
     patch_px: int = 16
     num_bands: int = 3
     mlp_ratio: float = 4.0
+    stem: str = "linear"
+    """How a patch becomes a token: a name of ``STEMS``."""
     layer_scale: float = 1e-4
     """Start of the residual branches' gains."""
 
@@ -70,7 +73,7 @@ class ElasticEncoder(nn.Module):
     def __init__(self, config: ElasticEncoderConfig) -> None:
         super().__init__()
         self.config = c = config
-        self.patches = nn.Linear(c.num_bands * c.patch_px**2, c.dim)
+        self.patches = STEMS.get(c.stem)(num_bands=c.num_bands, patch_px=c.patch_px, dim=c.dim)
         self.start = nn.Parameter(torch.zeros(1, 1, c.dim))  # the class token: never masked, so there is no empty case
         self.blocks = nn.ModuleList(
             Block(c.dim, num_heads=c.num_heads, mlp_ratio=c.mlp_ratio, layer_scale=c.layer_scale)
@@ -78,12 +81,12 @@ class ElasticEncoder(nn.Module):
         )
         self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
         nn.init.trunc_normal_(self.start, std=INIT_STD)
-        self.apply(init_linear)
 
     def extract(self, pixels: Tensor, boxes: Tensor) -> Tensor:
         """What is kept ``[n, q, c]`` of one glimpse: patches ``[n, q, C, h, w]``, normalised, at boxes ``[n, q, 4]`` in
         patch units."""
-        tokens = self.patches(pixels.flatten(2)) + corner_encoding(boxes, self.config.dim)
+        tokens = self.patches(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
+        tokens = tokens + corner_encoding(boxes, self.config.dim)
         for block in self.blocks[: self.config.depth - self.config.shared_depth]:
             tokens = block(tokens)
         return tokens
@@ -112,8 +115,7 @@ class ElasticEncoder(nn.Module):
         """Multiply-adds of :meth:`extract`, per row."""
         c = self.config
         hidden = int(c.dim * c.mlp_ratio)
-        embed = linear_macs(num_patches, c.num_bands * c.patch_px**2, c.dim)
-        return embed + (c.depth - c.shared_depth) * block_macs(num_patches, c.dim, hidden)
+        return num_patches * self.patches.macs() + (c.depth - c.shared_depth) * block_macs(num_patches, c.dim, hidden)
 
     def fuse_macs(self, num_patches: int) -> int:
         """Multiply-adds of :meth:`fuse`, per row."""

@@ -27,7 +27,7 @@ from foveate.errors import UsageError, suggest
 from foveate.geometry.patches import patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
 from foveate.models.answers import ANSWERS
-from foveate.models.auxiliary import CellClasses
+from foveate.models.auxiliary import CellClasses, CellPlaces
 from foveate.models.canvas import Canvas, CanvasConfig, pooled, pooled_macs
 from foveate.models.elastic_encoder import ELASTIC_SIZES, ElasticEncoder, ElasticEncoderConfig
 from foveate.models.preprocess import Preprocess
@@ -51,6 +51,10 @@ class ElasticTokensConfig:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     size: str | Mapping[str, int] = "tiny"
     """Of the encoder: a name of ``ELASTIC_SIZES``, or dim, depth and num_heads."""
+    stem: str = "linear"
+    """How a patch becomes a token: "linear" (the paper) or "conv", which suits small nets and short trainings."""
+    layer_scale: float = 1e-4
+    """Start of the residual branches' gains, of encoder and canvas; small nets learn faster from 0.1 or 1."""
     patch_px: int = 16
     glimpse_grid: int = 2
     """g: patches along a glimpse's side."""
@@ -70,9 +74,10 @@ class ElasticTokensConfig:
     canvas: Mapping[str, Any] | None = None
     """Options of the :class:`~foveate.models.canvas.Canvas`; None: none is painted, and candidates are described by
     their geometry only. Dense answers need one."""
-    relevance: Literal["none", "attention", "doubt"] = "none"
-    """What policies are told of the candidates: "attention" of a head that classifies from the cells, "doubt" of the
-    dense answer (the error it expects, the entropy of its classes)."""
+    relevance: Literal["none", "attention", "places", "doubt"] = "none"
+    """What policies are told of the candidates: "attention" of a head that classifies from the cells, "places" where a
+    head that was told so in training expects the thing (tasks whose targets say where), "doubt" of the dense answer
+    (the error it expects, the entropy of its classes)."""
     importance: Literal["none", "rollout", "softmax"] = "none"
     """What agents are told of how much each patch mattered: attention rollout (which costs the fast attention), or the
     softmax of it, which hardly differs from patch to patch (the paper's code)."""
@@ -91,13 +96,22 @@ class ElasticTokensConfig:
         if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
         dense = ANSWERS.get(self.answer.get("name", "")).needs_canvas
+        if dense and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
+            raise UsageError(f"dense answers are painted patch by patch: leave the canvas' grid at {self.patch_grid}")
         if self.canvas is None and (dense or self.relevance != "none"):
             raise UsageError(
                 f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
                 'canvas={"dim": 128, "depth": 2, "num_heads": 4} or the like'
             )
-        if self.relevance == ("attention" if dense else "doubt"):
-            raise UsageError(f"relevance is {self.relevance!r}: dense answers have 'doubt', classes have 'attention'")
+        if self.relevance in (("attention", "places") if dense else ("doubt",)):
+            raise UsageError(
+                f"relevance is {self.relevance!r}: dense answers have 'doubt', classes have 'attention' or 'places'"
+            )
+
+    @property
+    def patch_grid(self) -> tuple[int, int]:
+        """(rows, cols) of the canvas in patches."""
+        return self.canvas_px[0] // self.patch_px, self.canvas_px[1] // self.patch_px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,20 +144,30 @@ class ElasticTokens(nn.Module):
         shape = ELASTIC_SIZES[c.size] if isinstance(c.size, str) else c.size
         shared = shape["depth"] if c.compute == "reencode" else c.shared_depth
         self.encoder = ElasticEncoder(
-            ElasticEncoderConfig(**shape, shared_depth=shared, patch_px=c.patch_px, num_bands=c.num_bands)
+            ElasticEncoderConfig(
+                **shape,
+                shared_depth=shared,
+                patch_px=c.patch_px,
+                num_bands=c.num_bands,
+                stem=c.stem,
+                layer_scale=c.layer_scale,
+            )
         )
-        self.grid = (c.canvas_px[0] // c.patch_px, c.canvas_px[1] // c.patch_px)
+        self.grid = c.patch_grid
         self.canvas = None if c.canvas is None else Canvas(_canvas_config(c, self.grid), token_dim=shape["dim"])
+        self.cell_grid = self.grid if self.canvas is None else self.canvas.config.grid
         options = dict(c.answer)
         self.answer = ANSWERS.get(options.pop("name"))(
             num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=shape["dim"],
-            cell_dim=self._cell_dim, grid=self.grid, **options,
+            cell_dim=self._cell_dim, grid=self.cell_grid, mean=spread[0], std=spread[1], **options,
         )  # fmt: skip
-        self.register_buffer("cell_centers", grid_centers(self.grid, torch.zeros(1))[None], persistent=False)
+        self.register_buffer("cell_centers", grid_centers(self.cell_grid, torch.zeros(1))[None], persistent=False)
         self.zoom_grids = zoom_grids(c.zooms, c.canvas_px)
-        self.auxiliary = None
+        self.auxiliary: Any = None
         if c.relevance == "attention":
             self.auxiliary = CellClasses(dim=self._cell_dim, num_outputs=c.num_outputs)
+        elif c.relevance == "places":
+            self.auxiliary = CellPlaces(dim=self._cell_dim, num_outputs=1, grid=self.cell_grid)
 
     # -- facts -----------------------------------------------------------------------------------------------------
 
@@ -198,7 +222,7 @@ class ElasticTokens(nn.Module):
     def open(self, glance: Any, sizes_px: Any) -> ElasticTokensState:
         device, dim, c = self.encoder.start.device, self.encoder.config.dim, self.config
         sizes = torch.as_tensor(sizes_px, device=device)
-        n, p, cells = len(sizes), self._num_slots, self.grid[0] * self.grid[1]
+        n, p, cells = len(sizes), self._num_slots, math.prod(self.cell_grid)
         zeros, counts = torch.zeros((), device=device), torch.zeros(n, dtype=torch.int64, device=device)
         candidates = self._candidates(sizes)
         state = ElasticTokensState(
@@ -256,7 +280,8 @@ class ElasticTokens(nn.Module):
 
     def _fused(self, state: ElasticTokensState) -> ElasticTokensState:
         """Tokens, and the canvas if there is one: computed for as many slots as the fullest row has, then padded."""
-        used = int(state.num_seen.max()) * self.config.glimpse_grid**2
+        # Shapes without numbers, which a cost is counted from, know no fullest row.
+        used = self._num_slots if state.num_seen.is_meta else int(state.num_seen.max()) * self.config.glimpse_grid**2
         mask = self._mask(state)[:, :used]
         fused = self.encoder.fuse(
             state.kept[:, :used], mask, tap=self.config.latent_block, weigh=self.config.importance != "none"
@@ -271,7 +296,9 @@ class ElasticTokens(nn.Module):
             tokens=nn.functional.pad(fused.tokens * exists, spare),
             latent=None if fused.tapped is None else nn.functional.pad((fused.tapped * exists)[:, 1:], spare),
             importance=None if importance is None else nn.functional.pad(importance, spare[2:]),
-            cells=None if self.canvas is None else self.canvas(fused.tokens, mask),
+            cells=None
+            if self.canvas is None
+            else self.canvas(fused.tokens, mask, self._seen_viewpoints(state)[:, :used]),
         )
 
     def observe(self, state: ElasticTokensState) -> Observation:
@@ -311,12 +338,12 @@ class ElasticTokens(nn.Module):
 
     def _features(self, state: ElasticTokensState) -> Tensor:
         """``[n, m, d + 4]``: the cells under each candidate, its place and zoom, and how closely it was seen."""
-        close = pooled(state.closeness[..., None].float(), state.candidates, self.grid)
+        close = pooled(state.closeness[..., None].float(), state.candidates, self.cell_grid)
         here = self._closeness(state.candidates)[..., None]
         geometry = torch.cat([state.candidates[..., :2], here.log2(), (close / here).clamp(max=1.0)], dim=-1)
         if state.cells is None:
             return geometry.float()
-        cells = pooled(state.cells.detach().float(), state.candidates, self.grid)
+        cells = pooled(state.cells.detach().float(), state.candidates, self.cell_grid)
         return torch.cat([cells, geometry], dim=-1)
 
     @torch.no_grad()
@@ -330,7 +357,7 @@ class ElasticTokens(nn.Module):
         else:
             per_cell = self.answer.doubt(state.cells)
         here = self._closeness(state.candidates)
-        return gains(per_cell.float(), state.closeness, here, state.candidates, self.grid)
+        return gains(per_cell.float(), state.closeness, here, state.candidates, self.cell_grid)
 
     def _mask(self, state: ElasticTokensState) -> Tensor:
         slots = torch.arange(self._num_slots, device=state.kept.device)
@@ -347,8 +374,9 @@ class ElasticTokens(nn.Module):
 
     def _boxes(self, viewpoints: Tensor, sizes_px: Tensor) -> Tensor:
         """Boxes ``[n, k * g * g, 4]`` of the patches, in patches of the canvas."""
-        boxes = to_boxes_px(viewpoints, sizes_px)
-        patches = patch_boxes(boxes, self.config.glimpse_grid, whole_px=self.config.legacy_sampling)
+        boxes, is_whole = to_boxes_px(viewpoints, sizes_px), self.config.legacy_sampling
+        # The camera rounds corners down, whatever policy chose them.
+        patches = patch_boxes(boxes.floor() if is_whole else boxes, self.config.glimpse_grid, whole_px=is_whole)
         unit = sizes_px.double() / torch.tensor(self.grid, device=sizes_px.device)
         return (patches / unit.repeat(1, 2)[:, None]).float()
 
@@ -386,20 +414,22 @@ class ElasticTokens(nn.Module):
         if first:
             parts["open/extract"] = encoder.extract_macs(each)
         num = sum(rows * cols for rows, cols in self.zoom_grids)
-        parts["observe/features"] = pooled_macs(num, self.grid, 1 + self._cell_dim)
+        parts["observe/features"] = pooled_macs(num, self.cell_grid, 1 + self._cell_dim)
         if self.canvas is not None:
             parts["open/canvas"] = self.canvas.macs(counts[0])
             parts["look/canvas"] = tuple(self.canvas.macs(count) for count in counts[1:])
         if c.relevance != "none":
-            cells = math.prod(self.grid)
+            cells = math.prod(self.cell_grid)
             head = self.answer.doubt_macs() if self.auxiliary is None else self.auxiliary.attention_macs(cells)
-            parts["observe/relevance"] = head + pooled_macs(num, self.grid, 2)
+            parts["observe/relevance"] = head + pooled_macs(num, self.cell_grid, 2)
         total = {f"{kind}_macs": _summed(parts, kind) for kind in ("open", "look", "observe", "predict")}
         return Price(**total, parts=parts)
 
 
 def _canvas_config(config: ElasticTokensConfig, grid: tuple[int, int]) -> CanvasConfig:
-    return from_plain(CanvasConfig, {"grid": grid, **(config.canvas or {})}, where="the canvas")
+    return from_plain(
+        CanvasConfig, {"grid": grid, "layer_scale": config.layer_scale, **(config.canvas or {})}, where="the canvas"
+    )
 
 
 def _summed(parts: Mapping[str, Any], kind: str) -> Any:

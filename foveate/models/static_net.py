@@ -33,6 +33,8 @@ class StaticNetConfig:
     value_range: tuple[float, float] = (0.0, 255.0)
     places: tuple[int, int] | None = None
     """Answer with logits over places on this grid instead of classes."""
+    attends: bool = False
+    """Pool by attention over places, which training scenes that say where the thing is teach too."""
 
     def __post_init__(self) -> None:
         if min(self.input_px) < 4 or self.width < 1:
@@ -58,14 +60,22 @@ class StaticNet(nn.Module):
             width = factor * c.width
         self.trunk = nn.Sequential(*layers)
         self.answer = nn.Conv2d(width, c.num_outputs, 1)
+        self.attention = nn.Conv2d(width, 1, 1) if c.attends else None
 
     def forward(self, pixels: Any) -> Tensor:
         """Logits ``[n, K]``, or ``[n, K, *places]``, of thumbnails ``[n, C, h, w]``."""
+        return self.taught(pixels)[0]
+
+    def taught(self, pixels: Any) -> list[Tensor]:
+        """All predictions that training teaches: the answer, and of a net that attends, where ``[n, 1, h', w']``."""
         features = self.trunk(self.preprocess(pixels))
-        if self.config.places is None:
-            logits: Tensor = self.answer(features.mean((2, 3), keepdim=True))[:, :, 0, 0]
-            return logits
-        return nn.functional.interpolate(self.answer(features), size=self.config.places, mode="bilinear")
+        if self.config.places is not None:
+            return [nn.functional.interpolate(self.answer(features), size=self.config.places, mode="bilinear")]
+        if self.attention is None:
+            return [self.answer(features.mean((2, 3), keepdim=True))[:, :, 0, 0]]
+        where = self.attention(features)
+        weight = where.flatten(2).softmax(2).unflatten(2, tuple(where.shape[-2:]))
+        return [self.answer((features * weight).sum((2, 3), keepdim=True))[:, :, 0, 0], where]
 
     def macs(self) -> int:
         """Multiply-adds per scene, counted by torch."""

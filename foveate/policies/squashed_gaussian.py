@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from foveate.core import Choices, Look, Observation, Score
 from foveate.geometry.patches import square_boxes
-from foveate.geometry.viewpoint import clamp_inside, from_boxes_px
+from foveate.geometry.viewpoint import SNAP_PX, clamp_inside, from_boxes_px
 from foveate.policies.elements import SetAgentConfig, SetReader
 from foveate.policies.gaussian import corner_to_viewpoints
 from foveate.policies.legal import native_half_extents, widest_half_extents
@@ -103,11 +103,17 @@ class SquashedGaussian(nn.Module):
         zoom = place[:, 2:] if place.shape[1] == 3 else torch.full_like(place[:, :1], self.config.fixed_zoom or 0.0)
         if self.config.whole_px:
             sizes = observation.sizes_px.to(place.device)
-            sides = tuple((half[:, 0] * sizes[:, 0]).round() for half in (closest, widest))
+            sides = tuple(_snapped(half[:, 0] * sizes[:, 0]) for half in (closest, widest))
             action = torch.cat([place[:, :2], zoom], dim=1)[:, None]
             boxes = square_boxes(action, sizes, sides_px=(sides[0], sides[1]), whole_px=True)
             return from_boxes_px(boxes, sizes).float()[:, 0]
         return clamp_inside(corner_to_viewpoints(place[:, :2], closest + zoom * (widest - closest)))
+
+
+def _snapped(sides_px: Tensor) -> Tensor:
+    """Whole where float32 viewpoints only just miss it; the widest side may be a fraction."""
+    whole = sides_px.round()
+    return torch.where((sides_px - whole).abs() < SNAP_PX, whole, sides_px)
 
 
 def _squash(raw: Tensor) -> Tensor:

@@ -28,6 +28,11 @@ RECIPES.register(
     summary="which digit stands among noise and clutter on a 224 px canvas?",
 )
 RECIPES.register(
+    "tiny_classification",
+    "foveate.recipes.tiny_classification:tiny_classification",
+    summary="which small digit stands among clutter? free place and zoom (AdaGlimpse's scheme), in minutes",
+)
+RECIPES.register(
     "picture_folder",
     "foveate.recipes.picture_folder:picture_folder",
     needs_folder=True,

@@ -20,7 +20,7 @@ from foveate.recipes.picture_folder import FolderRecipe, folder_training
 from foveate.recipes.transfer import Names, Weights, for_classes, head_of, take_over, weights_of
 from foveate.scenes.folders import SHOWN
 from foveate.scenes.pictures import PictureScenes
-from foveate.system import System
+from foveate.system import PartSpec, System
 from foveate.tasks import TASKS
 from foveate.training.config import TrainConfig
 
@@ -106,13 +106,14 @@ def finetune(
     _check_task(saved)
     parts = find_parts(path, seed=seed)
     _check_pictures(saved, parts)
-    class_names, head = parts.folder.class_names, head_of(saved.system)
+    class_names, head = parts.folder.class_names, {"critic": (), **head_of(saved.system)}
     is_same = class_names == saved.manifest.labels
+    spec = saved.system.spec if is_same else for_classes(saved.system, class_names)
     sources, batch = parts.sources(flip=flip), batch_size or parts.batch_size(processes)
     training = folder_training(minutes=minutes, steps=steps, looks=saved.looks_of(looks), seed=seed, batch_size=batch)
     recipe = FinetuneRecipe(
         name="finetune",
-        system=saved.system.spec if is_same else for_classes(saved.system, class_names),
+        system=spec if spec.critic else replace(spec, critic=PartSpec(name="spatial_value")),  # of an imported model
         train=_gently(training, lr=lr, agent_waits_frac=_agent_waits_frac(freeze, is_same=is_same)),
         source=sources["train"],
         calibration=sources["calibrate"],

@@ -32,3 +32,15 @@ TASKS.register(
     learns_from_labels=True,
     summary="which of several things is there, if any; training scenes also say where",
 )
+TASKS.register(
+    "reconstruction",
+    "foveate.tasks.reconstruction:Reconstruction",
+    config="foveate.tasks.reconstruction:ReconstructionConfig",
+    summary="what does the whole scene look like?",
+)
+TASKS.register(
+    "segmentation",
+    "foveate.tasks.segmentation:Segmentation",
+    config="foveate.tasks.segmentation:SegmentationConfig",
+    summary="which class does every pixel belong to?",
+)

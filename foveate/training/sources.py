@@ -47,9 +47,12 @@ class ComposedSource:
 
     STREAMS_APART = 1 << 40  # more than any epoch seed
 
-    def __init__(self, composed: ComposedSet, target_of: TargetOf, *, stream: int = 0) -> None:
-        """Sources of one set with different ``stream`` numbers share no scene."""
-        self.composed, self.target_of, self.stream = composed, target_of, stream
+    def __init__(
+        self, composed: ComposedSet, target_of: TargetOf, *, stream: int = 0, with_masks: bool = False
+    ) -> None:
+        """Sources of one set with different ``stream`` numbers share no scene. ``with_masks``: targets are made of the
+        objects' masks too."""
+        self.composed, self.target_of, self.stream, self.with_masks = composed, target_of, stream, with_masks
 
     def __len__(self) -> int:
         return len(self.composed)
@@ -59,7 +62,8 @@ class ComposedSource:
         return f"{self.composed.fingerprint}-{self.stream}"
 
     def batch(self, indices: Indices, epoch_seed: int) -> Batch:
-        images, targets = self.composed.batch(indices, epoch_seed + self.stream * self.STREAMS_APART)
+        seed = epoch_seed + self.stream * self.STREAMS_APART
+        images, targets = self.composed.batch(indices, seed, masks=self.with_masks)
         target = self.target_of(targets, self.composed.config.canvas_px)
         return Batch(scenes=ArrayScenes(images, value_range=(0.0, 255.0)), target=target, indices=indices)
 
@@ -85,6 +89,14 @@ def label_and_place(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, i
         "label": torch.from_numpy(targets["labels"][:, 0] + 1),
         "place": places_of(1)(targets, canvas_px),
     }
+
+
+def class_map(targets: Mapping[str, NDArray[Any]], canvas_px: tuple[int, int]) -> torch.Tensor:
+    """Class ``[n, H, W]`` of every pixel, counted from 1, 0 where no object is: the target of a segmentation. Needs
+    the masks."""
+    classes = np.concatenate([np.zeros_like(targets["labels"][:, :1]), targets["labels"] + 1], axis=1)
+    masks = targets["masks"]
+    return torch.from_numpy(classes[np.arange(len(masks))[:, None, None], masks].astype(np.int64))
 
 
 def training_indices(

@@ -50,6 +50,7 @@ def train_static(
     input_px: tuple[int, int],
     width: int = 24,
     places: tuple[int, int] | None = None,
+    attends: bool = False,
     seconds: float | None = None,
     steps: int | None = None,
     batch_size: int = 64,
@@ -61,7 +62,7 @@ def train_static(
 ) -> StaticResult:
     """Train for ``seconds`` or ``steps``, whichever ends first, with AdamW, warm-up and cosine; then measure.
 
-    ``places``: the grid of a search task's answer. Raises UsageError without a bound, TrainingError for a loss that is
+    ``places``: the grid of a search task's answer; ``attends``: the targets say where things are. Raises UsageError without a bound, TrainingError for a loss that is
     not finite.
     """
     if seconds is None and steps is None:
@@ -70,7 +71,7 @@ def train_static(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         config = StaticNetConfig(
-            num_outputs=num_outputs, input_px=input_px, width=width, places=places,
+            num_outputs=num_outputs, input_px=input_px, width=width, places=places, attends=attends,
             num_bands=first.num_bands, value_range=first.value_range,
         )  # fmt: skip
         net = StaticNet(config).to(device)
@@ -123,7 +124,8 @@ def _fit(
             break
         for group in optimizer.param_groups:
             group["lr"] = lr * _schedule(done)
-        loss = task.loss(net(pixels), to_device(target, device)).mean()
+        wanted = to_device(target, device)
+        loss = torch.stack([task.loss(answer, wanted).mean() for answer in net.taught(pixels)]).sum()
         if not torch.isfinite(loss):
             raise TrainingError(f"the static net's loss is {float(loss.detach())} at step {step}: lower its lr, {lr}")
         optimizer.zero_grad(set_to_none=True)

@@ -52,6 +52,7 @@ NO_TORCH = (
     "foveate.rollout",
     "foveate.scenes",
     "foveate.scenes.memory",
+    "foveate.scenes.photos",
     "foveate.scenes.pictures",
     "foveate.stopping",
     "foveate.stopping.calibrate",

@@ -45,7 +45,15 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "elastic_tokens": {
         "": TEST,
         "glance": {**TEST, "opening": "glance", "compute": "cached", "shared_depth": 1, "importance": "rollout"},
-        "attention": {**TEST, "canvas": CANVAS, "relevance": "attention", "glimpse_grid": 1, "latent_block": 1},
+        "attention": {
+            **TEST,
+            "canvas": CANVAS,
+            "relevance": "attention",
+            "glimpse_grid": 1,
+            "latent_block": 1,
+            "stem": "conv",
+        },
+        "places": {**TEST, "canvas": {**CANVAS, "grid": (5, 6), "starts_from_seen": True}, "relevance": "places"},
         "pixels": {**TEST, "canvas": CANVAS, "answer": {"name": "pixels"}, "relevance": "doubt", "compute": "cached"},
         "segments": {**TEST, "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, **LEGACY},
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class Example:
     right: Tensor  # one-hot like: multiplied by a sharpness, these are logits
     bounded: tuple[str, ...]
     """Metrics that are shares; others are in units of their own, and 0 is best."""
+    answer: Callable[[Tensor], Any] = lambda logits: logits
+    """The prediction of such logits."""
 
 
 def _places() -> Example:
@@ -55,7 +58,31 @@ def _spotted() -> Example:
     return Example(settings={"class_names": names}, target=target, right=torch.eye(3)[label], bounded=("correct",))
 
 
-EXAMPLES = {"classification": _classes, "search": _places, "spotting": _spotted}
+def _segmented() -> Example:
+    target = (torch.arange(64).reshape(1, 8, 8) * torch.arange(1, N + 1)[:, None, None]) // 7 % 3
+    right = torch.nn.functional.one_hot(target, 3).movedim(-1, 1).float()
+    target[:, :2] = 255  # nobody says
+    bounded = ("pixel_accuracy", "mean_class_accuracy", "mean_iou")
+    return Example(settings={"class_names": ("sky", "sea", "sand")}, target=target, right=right, bounded=bounded)
+
+
+def _reconstructed() -> Example:
+    right = torch.randn(N, 1, 8, 8, generator=torch.Generator().manual_seed(2)).sign()
+
+    def answer(logits: Tensor) -> dict[str, Tensor]:
+        doubt = torch.nn.functional.avg_pool2d(logits.float().abs(), 4)[:, 0]
+        return {"pixels": (torch.tanh(logits) + 1) / 2, "log_error": -0.5 * doubt}
+
+    return Example(settings={}, target=255 * (right + 1) / 2, right=right, bounded=("explained",), answer=answer)
+
+
+EXAMPLES = {
+    "classification": _classes,
+    "reconstruction": _reconstructed,
+    "search": _places,
+    "segmentation": _segmented,
+    "spotting": _spotted,
+}
 
 
 @pytest.fixture(params=TASKS.names())
@@ -68,15 +95,16 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, Example]:
     return TASKS.get(name)(config), example
 
 
-def _others(example: Example) -> list[Tensor]:
+def _others(example: Example) -> list[Any]:
     """Answers that are worse: of another scene, of nobody, random, right but less sure."""
     noise = torch.randn(example.right.shape, generator=torch.Generator().manual_seed(0))
-    return [20 * example.right.roll(1, 0), 0 * example.right, 3 * noise, 2 * example.right]
+    logits = [20 * example.right.roll(1, 0), 0 * example.right, 3 * noise, 2 * example.right]
+    return [example.answer(one) for one in logits]
 
 
 def test_the_right_answer_scores_best(case: tuple[Any, Example]) -> None:
     task, example = case
-    best = task.score(20 * example.right, example.target)
+    best = task.score(example.answer(20 * example.right), example.target)
     assert best.shape == (N,)
     for other in _others(example):
         score = task.score(other, example.target)
@@ -91,7 +119,7 @@ def test_it_says_how_many_outputs_it_needs(case: tuple[Any, Example]) -> None:
 
 def test_metrics_are_shares_and_one_for_the_right_answer(case: tuple[Any, Example]) -> None:
     task, example = case
-    best = task.metrics(20 * example.right, example.target)
+    best = task.metrics(example.answer(20 * example.right), example.target)
     assert task.primary_metric in best
     for name in best:
         if name in example.bounded:
@@ -109,7 +137,7 @@ def test_sharper_answers_are_surer_and_confidence_is_a_probability(case: tuple[A
     task, example = case
     before = None
     for sharpness in (0.0, 1.0, 3.0, 6.0, 12.0):
-        sure = task.certainty(sharpness * example.right)
+        sure = task.certainty(example.answer(sharpness * example.right))
         assert set(sure) == {"confidence", "entropy", "margin"}
         assert all(fact.shape == (N,) and not fact.requires_grad for fact in sure.values())
         assert ((sure["confidence"] >= 0) & (sure["confidence"] <= 1 + 1e-5)).all()
@@ -121,7 +149,7 @@ def test_sharper_answers_are_surer_and_confidence_is_a_probability(case: tuple[A
 def test_rows_are_nobody_elses_business(case: tuple[Any, Example]) -> None:
     task, example = case
     prediction, rows = _others(example)[2], torch.tensor([3, 0])
-    part, target = prediction[rows], take(example.target, rows)
+    part, target = take(prediction, rows), take(example.target, rows)
     torch.testing.assert_close(task.loss(part, target), task.loss(prediction, example.target)[rows])
     for name, values in task.metrics(prediction, example.target).items():
         torch.testing.assert_close(task.metrics(part, target)[name], values[rows])
@@ -133,18 +161,18 @@ def test_rows_are_nobody_elses_business(case: tuple[Any, Example]) -> None:
 def test_the_loss_is_finite_and_differentiable(case: tuple[Any, Example], scale: float) -> None:
     task, example = case
     for wrong in (example.right, example.right.roll(1, 0)):
-        prediction = (scale * wrong).requires_grad_()
-        loss = task.loss(prediction, example.target)
+        logits = (scale * wrong).requires_grad_()
+        loss = task.loss(example.answer(logits), example.target)
         assert loss.shape == (N,)
         assert loss.isfinite().all()
         loss.sum().backward()
-        assert prediction.grad is not None
-        assert prediction.grad.isfinite().all()
+        assert logits.grad is not None
+        assert logits.grad.isfinite().all()
 
 
 def test_half_precision_answers_are_judged_in_full(case: tuple[Any, Example]) -> None:
     task, example = case
-    rough = (3 * example.right).bfloat16()
+    rough = example.answer((3 * example.right).bfloat16())
     assert task.loss(rough, example.target).dtype == torch.float32
     assert all(value.dtype == torch.float32 for value in task.certainty(rough).values())
     task.metrics(rough, example.target)
@@ -152,6 +180,6 @@ def test_half_precision_answers_are_judged_in_full(case: tuple[Any, Example]) ->
 
 def test_answers_are_plain_values(case: tuple[Any, Example]) -> None:
     task, example = case
-    answers = task.answers(20 * example.right)
+    answers = task.answers(example.answer(20 * example.right))
     assert len(answers) == N
     assert json.loads(json.dumps(list(answers))) == [json.loads(json.dumps(answer)) for answer in answers]

@@ -15,7 +15,8 @@ from foveate.cli.main import main
 from foveate.critics.map_value import MapValue, MapValueConfig
 from foveate.errors import ModelFolderError
 from foveate.importing.adaptivenn import import_checkpoint, to_system
-from foveate.importing.adaptivenn_keys import NEVER_USED, agent_modules, model_modules, paper_offsets, their_keys
+from foveate.importing.adaptivenn_keys import NEVER_USED, agent_modules, model_modules, paper_offsets
+from foveate.importing.fitting import their_keys
 from foveate.model_folder import load_system
 from foveate.models.adaptivenn import AdaptiveNN, AdaptiveNNConfig
 from foveate.policies.gaussian import Gaussian, GaussianConfig

@@ -10,6 +10,7 @@ from foveate.errors import TrainingError, UsageError
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.scenes.memory import ArrayScenes
 from foveate.tasks.classification import Classification, ClassificationConfig
+from foveate.tasks.spotting import Spotting
 from foveate.training.sources import Batch
 from foveate.training.static import train_static
 from tests.unit.training.tiny import Bars
@@ -71,3 +72,16 @@ def test_wider_and_larger_costs_more() -> None:
         return StaticNet(StaticNetConfig(num_outputs=3, input_px=(side, side), width=width)).macs()
 
     assert macs(32, 8) < macs(64, 8) < macs(64, 16)
+
+
+def test_a_net_that_attends_learns_where_from_what_it_is_told() -> None:
+    """The place's loss reaches the attention: a net told places finds them, one told labels alone need not."""
+    net = StaticNet(StaticNetConfig(num_outputs=3, input_px=(24, 32), width=4, num_bands=1, attends=True))
+    answer, where = net.taught(np.zeros((2, 1, 24, 32), np.uint8))
+    assert answer.shape == (2, 3)
+    assert where.shape[:2] == (2, 1)
+    spotting = Spotting(ClassificationConfig(class_names=("none", "b", "c")))
+    target = {"label": torch.tensor([1, 2]), "place": torch.zeros(2, 1, 2)}
+    assert net.attention is not None
+    (gradient,) = torch.autograd.grad(spotting.loss(where, target).sum(), net.attention.weight)
+    assert gradient.abs().sum() > 0

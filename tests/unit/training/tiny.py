@@ -29,6 +29,23 @@ GLANCE_FOCUS: dict[str, Any] = {
     "relevance": "attention",
 }
 
+ELASTIC: dict[str, Any] = {
+    "num_outputs": 3,
+    "num_bands": 1,
+    "mean": (0.5,),
+    "std": (0.25,),
+    "size": {"dim": 16, "depth": 2, "num_heads": 2},
+    "layer_scale": 1.0,
+    "patch_px": 8,
+    "glimpse_grid": 1,
+    "canvas_px": (24, 32),
+    "canvas": {"dim": 16, "depth": 1, "num_heads": 2},
+    "max_looks": 3,
+    "zooms": (1.0, 0.5),
+    "relevance": "attention",
+}
+FAMILIES = {"glance_focus": {**GLANCE_FOCUS, "num_bands": 1}, "elastic_tokens": ELASTIC}
+
 
 class Bars:
     """Grey scenes of 24 x 32 px with a bright bar in one of three directions; the label says which."""
@@ -54,11 +71,13 @@ class Bars:
         return Batch(scenes=ArrayScenes(images), target=torch.from_numpy(labels), indices=np.asarray(indices))
 
 
-def tiny_system(*, policy: str = "spatial", critic: str | None = "spatial_value", seed: int = 0) -> System:
+def tiny_system(
+    *, family: str = "glance_focus", policy: str = "spatial", critic: str | None = "spatial_value", seed: int = 0
+) -> System:
     torch.manual_seed(seed)
     return build(
         SystemSpec(
-            model=PartSpec(name="glance_focus", config={**GLANCE_FOCUS, "num_bands": 1}),
+            model=PartSpec(name=family, config=FAMILIES[family]),
             policy=PartSpec(name=policy),
             critic=PartSpec(name=critic) if critic else None,
             task=PartSpec(name="classification", config={"class_names": ("a", "b", "c")}),

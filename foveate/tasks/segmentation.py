@@ -1,0 +1,114 @@
+"""Which class does every pixel belong to?
+
+Prediction: logits ``[n, K, H, W]``. Target: classes ``[n, H, W]`` int64, with ``IGNORED`` where nobody says; where it
+is of another size, the prediction is resized to it.
+
+Shape letters: n scenes, K classes, H x W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.tasks.certainty import categorical_certainty
+
+IGNORED = 255
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationConfig:
+    """What the task knows of its classes."""
+
+    class_names: tuple[str, ...]
+    score_scale: float = 10.0
+    """Score per nat of cross-entropy: differences between two looks are small."""
+
+
+class Segmentation:
+    """See the module's docstring. The primary metric is the share of a scene's pixels that are right."""
+
+    primary_metric = "pixel_accuracy"
+
+    def __init__(self, config: SegmentationConfig) -> None:
+        self.config = config
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.config.class_names)
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy ``[n]``, mean over the pixels that somebody says."""
+        each = nn.functional.cross_entropy(
+            self._resized(prediction, target), target, reduction="none", ignore_index=IGNORED
+        )
+        return each.sum((1, 2)) / (target != IGNORED).sum((1, 2)).clamp(min=1)
+
+    def score(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return -self.config.score_scale * self.loss(prediction, target)
+
+    def certainty(self, prediction: Tensor) -> Mapping[str, Tensor]:
+        """Means over pixels."""
+        per_pixel = categorical_certainty(prediction.detach().movedim(1, -1).flatten(1, 2))
+        return {name: sure.mean(1) for name, sure in per_pixel.items()}
+
+    def metrics(self, prediction: Tensor, target: Tensor) -> Mapping[str, Tensor]:
+        """``pixel_accuracy``, and of the classes that a scene holds the mean accuracy and the mean intersection over
+        union with what was answered; a scene where nobody says anything counts as right."""
+        answer = self._resized(prediction, target).argmax(1).masked_fill(target == IGNORED, IGNORED)
+        said, right = self._counts(target, target), self._counts(target, torch.where(answer == target, target, IGNORED))
+        union = said + self._counts(answer, answer) - right
+        is_there = said > 0
+        num_there = is_there.sum(1).clamp(min=1)
+        total = said.sum(1)
+        nothing = (total == 0).float()
+        return {
+            "pixel_accuracy": right.sum(1) / total.clamp(min=1) + nothing,
+            "mean_class_accuracy": (right / said.clamp(min=1)).sum(1) / num_there + nothing,
+            "mean_iou": (is_there * right / union.clamp(min=1)).sum(1) / num_there + nothing,
+        }
+
+    def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
+        """The share of the scene that every class takes; the map itself is in the prediction."""
+        classes = prediction.detach().argmax(1)
+        shares = self._counts(classes, classes) / classes[0].numel()
+        names = self.config.class_names
+        return [
+            {"shares": {name: share for name, share in zip(names, row, strict=True) if share > 0}}
+            for row in shares.tolist()
+        ]
+
+    def confusion(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Pixels ``[K, K]`` by true class and answered class, over all scenes: for figures of a whole data set."""
+        answer, count = self._resized(prediction, target).argmax(1), self.num_outputs
+        is_said = target != IGNORED
+        pairs = target[is_said] * count + answer[is_said]
+        return torch.bincount(pairs, minlength=count * count).reshape(count, count)
+
+    def _counts(self, classes: Tensor, where: Tensor) -> Tensor:
+        """Pixels ``[n, K]`` of every class, of those not ignored in ``where``."""
+        flat = torch.where(where == IGNORED, self.num_outputs, classes).flatten(1)
+        counts = torch.zeros(len(flat), self.num_outputs + 1, device=flat.device)
+        return counts.scatter_add(1, flat, torch.ones_like(flat, dtype=counts.dtype))[:, :-1]
+
+    def _resized(self, prediction: Tensor, target: Tensor) -> Tensor:
+        logits = prediction.float()
+        if logits.shape[-2:] == target.shape[-2:]:
+            return logits
+        return nn.functional.interpolate(logits, size=target.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def overall(confusion: Tensor) -> dict[str, float]:
+    """Pixel accuracy, mean class accuracy and mean IoU of a whole data set from its summed confusion ``[K, K]``, over
+    the classes that occur."""
+    right, said, answered = confusion.diag().double(), confusion.sum(1).double(), confusion.sum(0).double()
+    occurs = said > 0
+    return {
+        "pixel_accuracy": float(right.sum() / said.sum().clamp(min=1)),
+        "mean_class_accuracy": float((right / said.clamp(min=1))[occurs].mean()),
+        "mean_iou": float((right / (said + answered - right).clamp(min=1))[occurs].mean()),
+    }
