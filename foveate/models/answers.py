@@ -18,6 +18,7 @@ from foveate.registry import Registry
 
 ANSWERS: Registry[Any] = Registry("answer")
 ANSWERS.register("classes", "foveate.models.answers:ClassAnswer")
+ANSWERS.register("cell_classes", "foveate.models.answers:CellClassAnswer")
 ANSWERS.register("pixels", "foveate.models.answers:PixelAnswer")
 ANSWERS.register("segments", "foveate.models.answers:SegmentAnswer")
 
@@ -25,7 +26,7 @@ ANSWERS.register("segments", "foveate.models.answers:SegmentAnswer")
 class ClassAnswer(nn.Module):
     """Logits ``[n, K]`` from the class token."""
 
-    needs_canvas = False
+    needs_canvas, is_dense = False, False
 
     def __init__(self, *, num_outputs: int, token_dim: int, **_: Any) -> None:
         super().__init__()
@@ -40,11 +41,34 @@ class ClassAnswer(nn.Module):
         return linear_macs(1, self.logits.in_features, self.logits.out_features)
 
 
+class CellClassAnswer(nn.Module):
+    """Logits ``[n, K]`` from the cells that matter, by attention: a short way from what was seen to the answer, where a
+    class token must first learn to ask."""
+
+    needs_canvas, is_dense = True, False
+
+    def __init__(self, *, num_outputs: int, cell_dim: int, grid: tuple[int, int], hidden: int = 64, **_: Any) -> None:
+        super().__init__()
+        self.grid = grid
+        self.weigh = nn.Linear(cell_dim, 1)
+        self.read = nn.Sequential(nn.Linear(cell_dim, hidden), nn.GELU())
+        self.logits = nn.Linear(hidden, num_outputs)
+
+    def forward(self, start: Tensor, cells: Tensor) -> Tensor:
+        weight = self.weigh(cells).softmax(1)
+        logits: Tensor = self.logits((weight * self.read(cells)).sum(1))
+        return logits
+
+    def macs(self) -> int:
+        hidden, count = self.logits.in_features, math.prod(self.grid)
+        return linear_macs(count, self.weigh.in_features, 1 + hidden) + linear_macs(1, hidden, self.logits.out_features)
+
+
 class PixelAnswer(nn.Module):
     """``pixels`` ``[n, C, H, W]`` of the whole scene, in [0, 1] of its range, and ``log_error`` ``[n, R, S]``: of each
     cell the logarithm of the squared error that its pixels are expected to have."""
 
-    needs_canvas = True
+    needs_canvas, is_dense = True, True
 
     def __init__(
         self,
@@ -87,7 +111,7 @@ class PixelAnswer(nn.Module):
 class SegmentAnswer(nn.Module):
     """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones."""
 
-    needs_canvas = True
+    needs_canvas, is_dense = True, True
 
     def __init__(
         self,

@@ -70,7 +70,8 @@ class ElasticTokensConfig:
     shared_depth: int = 2
     """With ``compute="cached"``: blocks that see all glimpses."""
     answer: Mapping[str, Any] = field(default_factory=lambda: {"name": "classes"})
-    """"classes", "pixels" or "segments", and options."""
+    """"classes" (from the class token), "cell_classes" (from the cells, which small nets learn sooner), "pixels" or
+    "segments", and options."""
     canvas: Mapping[str, Any] | None = None
     """Options of the :class:`~foveate.models.canvas.Canvas`; None: none is painted, and candidates are described by
     their geometry only. Dense answers need one."""
@@ -95,10 +96,11 @@ class ElasticTokensConfig:
             )
         if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
-        dense = ANSWERS.get(self.answer.get("name", "")).needs_canvas
+        answer = ANSWERS.get(self.answer.get("name", ""))
+        dense = answer.is_dense
         if dense and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
             raise UsageError(f"dense answers are painted patch by patch: leave the canvas' grid at {self.patch_grid}")
-        if self.canvas is None and (dense or self.relevance != "none"):
+        if self.canvas is None and (answer.needs_canvas or self.relevance != "none"):
             raise UsageError(
                 f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
                 'canvas={"dim": 128, "depth": 2, "num_heads": 4} or the like'

@@ -33,6 +33,16 @@ RECIPES.register(
     summary="which small digit stands among clutter? free place and zoom (AdaGlimpse's scheme), in minutes",
 )
 RECIPES.register(
+    "tiny_reconstruction",
+    "foveate.recipes.tiny_reconstruction:tiny_reconstruction",
+    summary="what does a photograph look like, from eight glimpses of 16 px? (AdaGlimpse's scheme), in minutes",
+)
+RECIPES.register(
+    "tiny_segmentation",
+    "foveate.recipes.tiny_segmentation:tiny_segmentation",
+    summary="which pixel belongs to which small digit? (AdaGlimpse's scheme), in minutes",
+)
+RECIPES.register(
     "picture_folder",
     "foveate.recipes.picture_folder:picture_folder",
     needs_folder=True,
@@ -50,4 +60,54 @@ RECIPES.register(
     "foveate.recipes.imagenet_deit_small:imagenet_deit_small",
     needs_folder=True,
     summary="the paper's ImageNet recipe for AdaptiveNN-DeiT-S, on a folder of pictures",
+)
+
+# AdaGlimpse on the data sets of its README.
+RECIPES.register(
+    "imagenet_classification",
+    "foveate.recipes.adaglimpse:imagenet_classification",
+    needs_folder=True,
+    summary="AdaGlimpse on ImageNet: 14 glimpses of 32 px",
+)
+RECIPES.register(
+    "imagenet_reconstruction",
+    "foveate.recipes.adaglimpse:imagenet_reconstruction",
+    needs_folder=True,
+    summary="AdaGlimpse on ImageNet: the picture from 12 glimpses",
+)
+RECIPES.register(
+    "ade20k_segmentation",
+    "foveate.recipes.adaglimpse:ade20k_segmentation",
+    needs_folder=True,
+    summary="AdaGlimpse on ADE20K: 150 classes from 8 glimpses of 48 px",
+)
+RECIPES.register(
+    "ade20k_reconstruction",
+    "foveate.recipes.adaglimpse:ade20k_reconstruction",
+    needs_folder=True,
+    summary="AdaGlimpse on ADE20K: the picture from 12 glimpses",
+)
+RECIPES.register(
+    "coco_reconstruction",
+    "foveate.recipes.adaglimpse:coco_reconstruction",
+    needs_folder=True,
+    summary="AdaGlimpse on COCO 2014: the picture from 12 glimpses",
+)
+RECIPES.register(
+    "sun360_classification",
+    "foveate.recipes.adaglimpse:sun360_classification",
+    needs_folder=True,
+    summary="AdaGlimpse on SUN360: 26 kinds of place",
+)
+RECIPES.register(
+    "sun360_reconstruction",
+    "foveate.recipes.adaglimpse:sun360_reconstruction",
+    needs_folder=True,
+    summary="AdaGlimpse on SUN360: the panorama from 12 glimpses",
+)
+RECIPES.register(
+    "image_folder_reconstruction",
+    "foveate.recipes.adaglimpse:image_folder_reconstruction",
+    needs_folder=True,
+    summary="AdaGlimpse on any folder of pictures: the picture from 12 glimpses",
 )

@@ -1,7 +1,7 @@
 """Which digit stands somewhere among the clutter? AdaGlimpse's scheme, small enough for two cores and some minutes.
 
-A glance shows the whole scene, shrunk fourfold; each look is a square of any place and zoom, and native resolution covers a sixteenth of the
-scene. Training scenes say the digit and where it is, as small_sign's do; answers are digits only.
+A glance shows the whole scene, shrunk fourfold; each look is a square of any place and zoom, and native resolution
+covers a sixteenth of the scene. Training scenes say the digit and where it is, as small_sign's do; answers are digits.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def tiny_classification(*, steps: int = 1500, seconds: float | None = None, seed
         variants=6,
     )
     names = ("none", *ComposedSet(scenes).class_names)
-    model = tiny_model(num_outputs=len(names), max_looks=3, opening="glance", relevance="places")
+    model = tiny_model(
+        num_outputs=len(names), max_looks=3, opening="glance", answer={"name": "cell_classes"}, relevance="places"
+    )
     return Recipe(
         name="tiny_classification",
         system=SystemSpec(

@@ -62,8 +62,8 @@ def train_static(
 ) -> StaticResult:
     """Train for ``seconds`` or ``steps``, whichever ends first, with AdamW, warm-up and cosine; then measure.
 
-    ``places``: the grid of a search task's answer; ``attends``: the targets say where things are. Raises UsageError without a bound, TrainingError for a loss that is
-    not finite.
+    ``places``: the grid of a search task's answer; ``attends``: the targets say where things are. Raises UsageError
+    without a bound, TrainingError for a loss that is not finite.
     """
     if seconds is None and steps is None:
         raise UsageError("give seconds or steps: a static net needs an end to its training too")

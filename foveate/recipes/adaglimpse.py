@@ -1,0 +1,190 @@
+"""AdaGlimpse's runs on the data sets of its README, each under a name of its own (dossier, sections 5, 6 and 10).
+
+Their schedule: the backbone learns to read random glimpses; then soft actor-critic and backbone in turns. What a full
+run takes is many GPU days; ``size``, ``epochs`` and ``batch_size`` make smaller ones. Where we differ: random glimpses
+are squares of any zoom, as many as an episode has, where theirs are 196 patches without squares; agents use layer
+norms and are told places in [0, 1]; the backbone's rate is for a start from scratch.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from foveate.datasets import DATASETS
+from foveate.datasets.listing import Pictures, Target
+from foveate.recipes.recipe import Recipe
+from foveate.system import PartSpec, SystemSpec
+from foveate.training.config import TrainConfig
+from foveate.training.lesson import LossConfig
+from foveate.training.picture_augment import PictureAugment
+from foveate.training.picture_source import PictureSource, Resample
+from foveate.training.sac import SacConfig
+
+Folder = str | os.PathLike[str]
+SCENE_PX = (224, 224)
+CALIBRATION_FRAC = 0.02  # of the training pictures: stopping is never calibrated on what is reported
+CANVASES = {  # of each size of encoder
+    "test": {"dim": 32, "depth": 1, "num_heads": 2},
+    "nano": {"dim": 96, "depth": 2, "num_heads": 3},
+    "tiny": {"dim": 128, "depth": 4, "num_heads": 4},
+    "small": {"dim": 256, "depth": 8, "num_heads": 16},
+    "base": {"dim": 512, "depth": 8, "num_heads": 16},
+    "large": {"dim": 512, "depth": 8, "num_heads": 16},
+}
+WIDE = (512, 256, 256, 256, 256)
+WIDTHS = {"test": (16, 8), "nano": (96, 64, 48, 32), "tiny": WIDE, "small": WIDE, "base": WIDE, "large": WIDE}
+
+
+def imagenet_classification(folder: Folder, **options: Any) -> Recipe:
+    """14 glimpses of 32 px; README: 77.5 %."""
+    return adaglimpse(folder, name="imagenet_classification", dataset="imagenet", target="label", **options)
+
+
+def imagenet_reconstruction(folder: Folder, **options: Any) -> Recipe:
+    """12 glimpses of 32 px; README: RMSE 14.5."""
+    return adaglimpse(folder, name="imagenet_reconstruction", dataset="imagenet", target="picture", **options)
+
+
+def ade20k_segmentation(folder: Folder, **options: Any) -> Recipe:
+    """8 glimpses of 48 px; README: mIoU 25.7."""
+    options = {"glimpse_grid": 3, **options}
+    return adaglimpse(folder, name="ade20k_segmentation", dataset="ade20k", target="mask", **options)
+
+
+def ade20k_reconstruction(folder: Folder, **options: Any) -> Recipe:
+    """12 glimpses of 32 px; README: RMSE 14.0, trained on ImageNet."""
+    return adaglimpse(folder, name="ade20k_reconstruction", dataset="ade20k", target="picture", **options)
+
+
+def coco_reconstruction(folder: Folder, **options: Any) -> Recipe:
+    """12 glimpses of 32 px; README: RMSE 14.5, trained on ImageNet."""
+    return adaglimpse(folder, name="coco_reconstruction", dataset="coco", target="picture", **options)
+
+
+def sun360_classification(folder: Folder, **options: Any) -> Recipe:
+    """Panoramas of 26 kinds of place, 14 glimpses of 32 px; mirrored, never cut, as the paper does."""
+    options = {"area_frac": None, **options}
+    return adaglimpse(folder, name="sun360_classification", dataset="sun360", target="label", **options)
+
+
+def sun360_reconstruction(folder: Folder, **options: Any) -> Recipe:
+    """12 glimpses of 32 px; README: RMSE 11.1, trained on ImageNet."""
+    options = {"area_frac": None, **options}
+    return adaglimpse(folder, name="sun360_reconstruction", dataset="sun360", target="picture", **options)
+
+
+def image_folder_reconstruction(folder: Folder, **options: Any) -> Recipe:
+    """Any folder of pictures, split by their content."""
+    return adaglimpse(folder, name="image_folder_reconstruction", dataset="pictures", target="picture", **options)
+
+
+LOOKS: dict[Target, int] = {"label": 14, "picture": 12, "mask": 8}
+TASKS: dict[Target, str] = {"label": "classification", "picture": "reconstruction", "mask": "segmentation"}
+AREA_FRAC: dict[Target, tuple[float, float]] = {"label": (0.08, 1.0), "picture": (0.2, 1.0), "mask": (0.75, 1.0)}
+
+
+def adaglimpse(
+    folder: Folder,
+    *,
+    name: str,
+    dataset: str,
+    target: Target,
+    size: str = "base",
+    glimpse_grid: int = 2,
+    looks: int | None = None,
+    scene_px: tuple[int, int] = SCENE_PX,
+    area_frac: tuple[float, float] | str | None = "usual",
+    compute: str = "reencode",
+    epochs: int = 100,
+    batch_size: int = 128,
+    steps: int | None = None,
+    seconds: float | None = None,
+    lr: float = 1e-4,
+    seed: int = 0,
+    amp: str = "off",
+) -> Recipe:
+    """One run. ``area_frac``: of random crops; None mirrors only, "usual" is the paper's for the task.
+
+    Raises DataError, with the remedy, for a folder of another layout."""
+    parts = _parts(DATASETS.get(dataset), folder, target, seed)
+    num_looks = looks or LOOKS[target]
+    frac = AREA_FRAC[target] if area_frac == "usual" else area_frac
+    augment = PictureAugment(area_frac=frac)  # type: ignore[arg-type]
+    resample: Resample = "bicubic" if target == "picture" else "bilinear"
+    per_epoch = max(1, len(parts["train"]) // batch_size)
+
+    def source(part: str, **options: Any) -> PictureSource:
+        return PictureSource(parts[part], target=target, scene_px=scene_px, **options)
+
+    return Recipe(
+        name=name,
+        system=_system(parts["train"], target, size, glimpse_grid, num_looks, scene_px, compute),
+        train=TrainConfig(
+            steps=steps or epochs * per_epoch,
+            seconds=seconds,
+            batch_size=min(batch_size, len(parts["train"])),
+            num_looks=num_looks,
+            lr=lr,
+            weight_decay=1e-4,
+            loss=LossConfig(form="last"),
+            learner="sac",
+            sac=SacConfig(batch_size=batch_size),
+            random_frac=0.3,
+            backbone="alternating",
+            alternate_every=per_epoch,
+            amp=amp,  # type: ignore[arg-type]
+            seed=seed,
+            eval_every=per_epoch,
+        ),
+        source=source("train", augment=augment, resample=resample),
+        calibration=source("calibrate"),
+        test=source("test"),
+    )
+
+
+def _parts(reader: Any, folder: Folder, target: Target, seed: int) -> dict[str, Pictures]:
+    """Training pictures without a few that stopping is calibrated on, and the set's own val."""
+    train = reader(folder, split="train", target=target)
+    order = np.random.default_rng(seed).permutation(len(train))
+    count = max(1, round(CALIBRATION_FRAC * len(train)))
+    return {
+        "train": train.select(np.sort(order[count:])),
+        "calibrate": train.select(np.sort(order[:count])),
+        "test": reader(folder, split="val", target=target),
+    }
+
+
+def _system(
+    pictures: Pictures,
+    target: Target,
+    size: str,
+    glimpse_grid: int,
+    num_looks: int,
+    scene_px: tuple[int, int],
+    compute: str,
+) -> SystemSpec:
+    names = pictures.class_names or ()
+    model: dict[str, Any] = {
+        "size": size,
+        "glimpse_grid": glimpse_grid,
+        "canvas_px": scene_px,
+        "max_looks": num_looks,
+        "compute": compute,
+        "importance": "rollout",
+        "zooms": (1.0, 16 * glimpse_grid / min(scene_px)),
+    }
+    task: dict[str, Any] = {"score_unit": 10.0}
+    if target != "picture":
+        model["num_outputs"], task = len(names), {"class_names": names}
+    if target != "label":
+        model["answer"] = {"name": "pixels"} if target == "picture" else {"name": "segments", "widths": WIDTHS[size]}
+        model["canvas"] = CANVASES[size]
+    return SystemSpec(
+        model=PartSpec(name="elastic_tokens", config=model),
+        policy=PartSpec(name="squashed_gaussian"),
+        critic=PartSpec(name="set_q"),
+        task=PartSpec(name=TASKS[target], config=task),
+    )

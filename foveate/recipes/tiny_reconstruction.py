@@ -1,0 +1,61 @@
+"""What does the whole photograph look like, from a few small glimpses? AdaGlimpse's reconstruction, in minutes.
+
+Crops of real photographs that come with the package; those of the test are other photographs. The policy starts from
+the model's own doubt: a look goes where the largest error is expected that a look could mend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foveate.recipes.recipe import Recipe
+from foveate.system import PartSpec, SystemSpec
+from foveate.training.config import TrainConfig
+from foveate.training.lesson import LossConfig
+from foveate.training.photo_source import PhotoCropSource
+from foveate.training.ppo import PpoConfig
+from foveate.training.sac import SacConfig
+
+SCENE_PX = (128, 128)
+GLIMPSE_PX = 16
+NUM_LOOKS = 8
+
+
+def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
+    """Scenes of 128 px, glimpses of 16 px: eight looks sense an eighth of the pixels."""
+    model: dict[str, Any] = {
+        "size": {"dim": 96, "depth": 4, "num_heads": 4},
+        "layer_scale": 1.0,
+        "patch_px": 8,
+        "glimpse_grid": 2,
+        "canvas_px": SCENE_PX,
+        "canvas": {"dim": 96, "depth": 2, "num_heads": 4, "starts_from_seen": True},
+        "answer": {"name": "pixels"},
+        "relevance": "doubt",
+        "max_looks": NUM_LOOKS,
+        "zooms": (1.0, 0.5, 0.25, 0.125),
+    }
+    return Recipe(
+        name="tiny_reconstruction",
+        system=SystemSpec(
+            model=PartSpec(name="elastic_tokens", config=model),
+            policy=PartSpec(name="spatial"),
+            critic=PartSpec(name="spatial_q"),
+            task=PartSpec(name="reconstruction", config={"score_unit": 10.0}),
+        ),
+        train=TrainConfig(
+            steps=steps,
+            seconds=seconds,
+            batch_size=32,
+            num_looks=NUM_LOOKS,
+            lr=2e-3,
+            loss=LossConfig(form="paper"),
+            random_frac=0.3,
+            ppo=PpoConfig(gamma=0.9, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
+            sac=SacConfig(gamma=0.9),
+            seed=seed,
+        ),
+        source=PhotoCropSource("train", scene_px=SCENE_PX, size=1 << 20),
+        calibration=PhotoCropSource("test", scene_px=SCENE_PX, size=2048),
+        test=PhotoCropSource("test", scene_px=SCENE_PX, size=4096, stream=1),
+    )

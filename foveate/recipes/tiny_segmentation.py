@@ -1,0 +1,60 @@
+"""Which pixel belongs to which digit? Small things on a large scene; AdaGlimpse's segmentation, in minutes."""
+
+from __future__ import annotations
+
+from foveate.recipes.recipe import Recipe
+from foveate.recipes.tiny_classification import CANVAS_PX, tiny_model
+from foveate.scenes.composed import ComposedConfig, ComposedSet
+from foveate.system import PartSpec, SystemSpec
+from foveate.training.config import TrainConfig
+from foveate.training.ppo import PpoConfig
+from foveate.training.sac import SacConfig
+from foveate.training.sources import ComposedSource, class_map
+
+NUM_LOOKS = 3
+
+
+def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
+    """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
+    scenes = ComposedConfig(
+        canvas_px=(CANVAS_PX, CANVAS_PX),
+        num_objects=(2, 3),
+        object_size_px=(20, 20),
+        background="noise",
+        num_distractors=(2, 4),
+        distractors="blobs",
+        variants=6,
+    )
+    names = ("background", *ComposedSet(scenes).class_names)
+    model = tiny_model(
+        num_outputs=len(names),
+        max_looks=NUM_LOOKS,
+        opening="glance",
+        patch_px=8,
+        glimpse_grid=4,
+        answer={"name": "segments", "widths": (64, 48, 32, 32)},
+        relevance="doubt",
+    )
+    return Recipe(
+        name="tiny_segmentation",
+        system=SystemSpec(
+            model=PartSpec(name="elastic_tokens", config=model),
+            policy=PartSpec(name="spatial"),
+            critic=PartSpec(name="spatial_q"),
+            task=PartSpec(name="segmentation", config={"class_names": names}),
+        ),
+        train=TrainConfig(
+            steps=steps,
+            seconds=seconds,
+            batch_size=32,
+            num_looks=NUM_LOOKS,
+            lr=2e-3,
+            random_frac=0.2,
+            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
+            sac=SacConfig(gamma=1.0),
+            seed=seed,
+        ),
+        source=ComposedSource(ComposedSet(scenes, split="train"), class_map, with_masks=True),
+        calibration=ComposedSource(ComposedSet(scenes, split="test", size=2048), class_map, with_masks=True),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), class_map, stream=1, with_masks=True),
+    )
