@@ -9,8 +9,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.core import Observation
+
 Box = tuple[float, float, float, float]  # (top, left, bottom, right) in pixels of the picture
 Outcome = Literal["stopped", "truncated", "deferred"]
+
+LEAST_SHARE = 0.005  # of a scene that is put in words
 
 OUTCOMES: dict[str, str] = {
     "stopped": "sure enough",
@@ -100,6 +104,16 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Appetite:
+    """What a calibrated stop rule says of going on."""
+
+    rule: str
+    now: float
+    threshold: float
+    """It stops once the appetite does not exceed this."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watched:
     """One step of an episode, as it happens."""
 
@@ -113,6 +127,11 @@ class Watched:
     """The same in pixels of the picture."""
     state_map: NDArray[np.float32] | None  # [rows, cols, c]; None if the family has no regular grid
     heatmap: NDArray[np.float32] | None  # [rows, cols] probability of looking there; None if the policy has none
+    odds: NDArray[np.float32] | None  # [m] the same, of each candidate of the observation, also where they are no grid
+    observation: Observation  # what the policy is told: [1, ...]
+    spent: Mapping[str, float]  # per unit, up to this decision; at the end the answer's cost is in it
+    appetite: Appetite | None  # None without a stop rule, and where the row leaves anyway
+    most_looks: int | None  # None: as many as it takes
     outcome: Outcome | None
     """None while it goes on."""
 
@@ -123,7 +142,11 @@ def in_words(answer: Mapping[str, Any], size_px: tuple[int, int]) -> str:
         return str(answer["label"])
     if places := places_px(answer, size_px):
         return ", ".join(f"{name} at row {row:.0f}, column {col:.0f}" for name, (row, col) in places.items())
-    return ", ".join(f"{key}: {value}" for key, value in answer.items())
+    if isinstance(shares := answer.get("shares"), Mapping):
+        largest = sorted(shares.items(), key=lambda entry: -entry[1])
+        return ", ".join(f"{name}: {100 * share:.0f} %" for name, share in largest if share >= LEAST_SHARE)
+    brief = {key: f"{value:.3g}" if isinstance(value, float) else value for key, value in answer.items()}
+    return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in brief.items())
 
 
 def places_px(answer: Mapping[str, Any], size_px: tuple[int, int]) -> dict[str, tuple[float, float]]:

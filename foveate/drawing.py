@@ -74,7 +74,7 @@ def scanpath_picture(
             f"not {len(crops)} and {len(crop_captions)}"
         )
     shown, scale = _fitted(scene, size_px or scene.shape[:2])
-    view = _with_looks(shown, boxes * scale, _colours(len(boxes)), marks, scale)
+    view = with_looks(shown, boxes * scale, path_colours(len(boxes)), marks, scale)
     strip = _crop_panel(crops, crop_captions, num_looks=len(boxes), beside=view.size)
     return _page(view, strip, caption)
 
@@ -87,7 +87,7 @@ def _fitted(scene: Picture, size_px: tuple[int, ...]) -> tuple[Image.Image, floa
     return Image.fromarray(np.ascontiguousarray(scene)).convert("RGB").resize(size, Image.Resampling.LANCZOS), scale
 
 
-def _colours(count: int) -> list[Colour]:
+def path_colours(count: int) -> list[Colour]:
     """From blue by way of violet to orange, in looking order."""
     ramp = np.array(PATH_COLOURS, np.float64)
     at = np.linspace(0, len(ramp) - 1, count) if count > len(ramp) else np.arange(count, dtype=np.float64)
@@ -95,9 +95,10 @@ def _colours(count: int) -> list[Colour]:
     return [(round(r), round(g), round(b)) for r, g, b in zip(*columns, strict=True)]
 
 
-def _with_looks(
+def with_looks(
     shown: Image.Image, boxes: NDArray[np.float64], colours: list[Colour], marks: Sequence[Mark], scale: float
 ) -> Image.Image:
+    """A scene with numbered looks, in shown pixels, and marks, in those of the scene."""
     pen = _Pen(shown.size)
     frames = [_grown(box, shown.size) for box in boxes]
     for start, end in pairwise(frames):
@@ -185,7 +186,7 @@ def _draw_label(draw: ImageDraw.ImageDraw, mark: Mark, scale: float, size: tuple
     if not mark.label:
         return
     row, col = mark.center_px or (mark.box_px[2], mark.box_px[1]) if mark.box_px else mark.center_px or (0, 0)
-    font = _font(SMALL_PX, bold=True)
+    font = text_font(SMALL_PX, bold=True)
     width, height = font.getlength(mark.label) + 10, SMALL_PX + 6
     x = min(max(col * scale + (13 if mark.center_px else -3), 0), size[0] - width)
     y = min(max(row * scale + (-height / 2 if mark.center_px else 6), 0), size[1] - height)
@@ -255,7 +256,7 @@ def _crop_panel(
         num_rows = math.ceil(len(crops) / num_cols)
     size = (num_cols * (cell[0] + GAP_PX) - GAP_PX, num_rows * cell[1] - GAP_PX)
     panel = Image.new("RGB", size, PAPER)
-    names, colours = [str(number) for number in range(1, num_looks + 1)], _colours(num_looks)
+    names, colours = [str(number) for number in range(1, num_looks + 1)], path_colours(num_looks)
     if len(crops) > num_looks:  # the glance
         names, colours = ["", *names], [SOFT, *colours]
     for i, (crop, text) in enumerate(zip(crops, captions, strict=True)):
@@ -282,11 +283,11 @@ def _draw_cell(panel: Image.Image, at: tuple[int, int], crop: Picture, text: str
         panel.paste(_badge(name, colour), (x - 1, y - 1), _disc())
     heading, *rest = text.split("\n")
     left, top = at[0] + THUMB_PX + 10, at[1] + 6
-    for row, line in enumerate(_wrapped(heading, CAPTION_PX, _font(SMALL_PX, bold=True))[:2]):
-        draw.text((left, top + row * 18), line, fill=INK, font=_font(SMALL_PX, bold=True))
+    for row, line in enumerate(_wrapped(heading, CAPTION_PX, text_font(SMALL_PX, bold=True))[:2]):
+        draw.text((left, top + row * 18), line, fill=INK, font=text_font(SMALL_PX, bold=True))
         bottom = top + (row + 1) * 18 + 2
-    for line in [part for text in rest for part in _wrapped(text, CAPTION_PX, _font(SMALL_PX))][:3]:
-        draw.text((left, bottom), line, fill=SOFT, font=_font(SMALL_PX))
+    for line in [part for text in rest for part in _wrapped(text, CAPTION_PX, text_font(SMALL_PX))][:3]:
+        draw.text((left, bottom), line, fill=SOFT, font=text_font(SMALL_PX))
         bottom += 18
 
 
@@ -298,8 +299,10 @@ def _page(view: Image.Image, panel: Image.Image | None, caption: str) -> Image.I
     else:
         width, height = sum(size[0] for size in content) + GAP_PX, max(size[1] for size in content)
     heading, *rest = caption.split("\n")
-    lines = [(line, _font(TEXT_PX, bold=True), INK) for line in _wrapped(heading, width, _font(TEXT_PX, bold=True))]
-    lines += [(part, _font(SMALL_PX), SOFT) for line in rest for part in _wrapped(line, width, _font(SMALL_PX))]
+    lines = [
+        (line, text_font(TEXT_PX, bold=True), INK) for line in _wrapped(heading, width, text_font(TEXT_PX, bold=True))
+    ]
+    lines += [(part, text_font(SMALL_PX), SOFT) for line in rest for part in _wrapped(line, width, text_font(SMALL_PX))]
     text_height = 25 * len(lines) + GAP_PX if caption else 0
     page = Image.new("RGB", (width + 2 * MARGIN_PX, height + text_height + 2 * MARGIN_PX), PAPER)
     page.paste(view, (MARGIN_PX, MARGIN_PX))
@@ -327,7 +330,7 @@ def _badge(text: str, colour: Colour) -> Image.Image:
     rim = 1.6 * SMOOTH
     ImageDraw.Draw(large).ellipse((rim, rim, side - 1 - rim, side - 1 - rim), fill=colour)
     badge = large.resize((BADGE_PX, BADGE_PX), Image.Resampling.LANCZOS)
-    font = _font(13 if len(text) < 2 else 11, bold=True)
+    font = text_font(13 if len(text) < 2 else 11, bold=True)
     ImageDraw.Draw(badge).text((BADGE_PX / 2, BADGE_PX / 2), text, fill=PAPER, font=font, anchor="mm")
     return badge
 
@@ -340,17 +343,18 @@ def _wrapped(text: str, width: float, font: Any) -> list[str]:
             lines[-1] += f" {word}"
         else:
             lines.append(word)
-    return [_cut(line, width, font) for line in lines]
+    return [cut_line(line, width, font) for line in lines]
 
 
-def _cut(line: str, width: float, font: Any) -> str:
+def cut_line(line: str, width: float, font: Any) -> str:
+    """A line no wider than ``width``, cut with an ellipsis where it was."""
     while len(line) > 1 and font.getlength(line) > width:
         line = line.removesuffix("…")[:-1] + "…"
     return line
 
 
 @cache
-def _font(size_px: int, *, bold: bool = False) -> Any:
+def text_font(size_px: int, *, bold: bool = False) -> Any:
     """DejaVu Sans where there is one (it knows most scripts), else the face that Pillow brings."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     for place in _font_folders():

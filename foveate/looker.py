@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.answers import Answer, Box, Cost, Failure, Outcome, StepFacts, Watched
+from foveate.answers import Answer, Appetite, Box, Cost, Failure, Outcome, StepFacts, Watched
 from foveate.atomic import Place
 from foveate.compatible import check_compatible
-from foveate.core import Observation, Stopper, as_numpy, take
+from foveate.core import Observation, Step, Stopper, as_numpy, take
 from foveate.cost import Ledger
 from foveate.episode import Episode, Event, Player
 from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
@@ -37,6 +37,7 @@ from foveate.system import System
 
 NO_RULE = "none"  # as a stop rule: look as often as allowed
 BATCH_SIZE = 16
+UNBOUNDED = np.iinfo(np.int64).max  # a player's horizon where nothing ends its looks
 
 Amount = str | float | Budget
 
@@ -68,6 +69,7 @@ class _Plan:
     player: Player
     limits: Limits | None
     defer_below: float | None
+    rule: str | None
 
 
 class Looker:
@@ -145,7 +147,9 @@ class Looker:
             model=parts.model, policy=parts.policy, critic=parts.critic, task=parts.task, stop=stop,
             limits=limits, max_looks=asked.max_looks,
         )  # fmt: skip
-        return _Plan(player=player, limits=limits, defer_below=asked.defer_below)
+        default = self.budgets.default_rule if self.budgets is not None else None
+        rule = None if stop is None else asked.stop_rule or default
+        return _Plan(player=player, limits=limits, defer_below=asked.defer_below, rule=rule)
 
     def _stopper(self, asked: Asked, batch_size: int) -> Stopper | None:
         rule = asked.stop_rule
@@ -277,10 +281,12 @@ class Looker:
                 prediction = (
                     event.prediction if event.prediction is not None else self.system.model.predict(event.state)
                 )
-                heatmap = self._heatmap(event.observation)
+                odds = self._odds(event.observation)
             views = np.zeros((0, 4), np.float32)
             if event.look is not None:
                 views = as_numpy(event.look.viewpoints)[0][as_numpy(event.look.valid)[0]]
+            grid, leaves, most = event.observation.grid, bool(event.leaving[0]), plan.player.horizon
+            spent = ledger.spent(event.rows) if leaves else event.spent  # of the others, the next look is in it already
             yield Watched(
                 num_looks=facts.num_looks,
                 answer=facts.answer,
@@ -290,15 +296,18 @@ class Looker:
                 viewpoints=views,
                 boxes_px=_boxes(views, scenes.sizes_px[0]),
                 state_map=_state_map(event.observation),
-                heatmap=heatmap,
-                outcome=_outcome(event, 0, facts.certainty, plan.defer_below) if event.leaving[0] else None,
+                heatmap=None if odds is None or grid is None else odds.reshape(grid),
+                odds=odds,
+                observation=event.observation,
+                spent={unit: float(amount[0]) for unit, amount in spent.items()},
+                appetite=_appetite(plan, event.step),
+                most_looks=most if most < UNBOUNDED else None,
+                outcome=_outcome(event, 0, facts.certainty, plan.defer_below) if leaves else None,
             )
 
-    def _heatmap(self, observation: Observation) -> NDArray[np.float32] | None:
+    def _odds(self, observation: Observation) -> NDArray[np.float32] | None:
         score = getattr(self.system.policy, "logits_and_offsets", None)
-        if score is None or observation.grid is None:
-            return None
-        return as_numpy(torch.softmax(score(observation)[0][0], 0)).reshape(observation.grid)
+        return None if score is None else as_numpy(torch.softmax(score(observation)[0][0], 0))
 
 
 def _asked(values: dict[str, Any]) -> Asked:
@@ -325,6 +334,14 @@ def _outcome(episode: Episode | Event, row: int, certainty: float, defer_below: 
         return "stopped"
     unsettled = defer_below is not None and certainty < defer_below
     return "deferred" if episode.deferred[row] or unsettled else "truncated"
+
+
+def _appetite(plan: _Plan, step: Step) -> Appetite | None:
+    stop: Any = plan.player.stop
+    if stop is None or plan.rule is None or any(getattr(step, name) is None for name in stop.needs):
+        return None  # nothing is asked of a row at its end
+    depth = min(int(step.num_looks[0]), len(stop.thresholds) - 1)
+    return Appetite(rule=plan.rule, now=float(stop.rule.signal(step)[0]), threshold=float(stop.thresholds[depth]))
 
 
 def _cost(ledger: Ledger, row: int, seconds: float) -> Cost:

@@ -26,7 +26,7 @@ def draw_answer(picture: Given, answer: Answer, *, model: Any, marks: Sequence[M
     def read(viewpoints: Any, size_px: tuple[int, int]) -> list[NDArray[np.uint8]]:
         views = np.asarray(viewpoints, np.float64).reshape(1, -1, 4)
         pixels = np.asarray(scenes.read(views, size_px).pixels[0])
-        return [_visible(glimpse, model.value_range) for glimpse in pixels]
+        return [visible(glimpse, model.value_range) for glimpse in pixels]
 
     boxes = np.array(answer.looks, np.float64).reshape(-1, 4)
     crops = read(from_boxes_px(boxes[None], scenes.sizes_px), model.glimpse_size_px(1)) if len(boxes) else []
@@ -54,7 +54,7 @@ def _shown_size(size_px: tuple[int, int]) -> tuple[int, int]:
     return max(round(size_px[0] * scale), 1), max(round(size_px[1] * scale), 1)
 
 
-def _visible(pixels: NDArray[Any], value_range: tuple[float, float]) -> NDArray[np.uint8]:
+def visible(pixels: NDArray[Any], value_range: tuple[float, float]) -> NDArray[np.uint8]:
     """Pixels ``[C, h, w]`` as ``[h, w, 3]``: the first three bands, or the first one as grey."""
     low, high = value_range
     shown = (pixels[:3] if len(pixels) >= 3 else pixels[:1]).astype(np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from glob import glob, has_magic
 from pathlib import Path
@@ -56,7 +56,7 @@ def look(
     and passed over; the exit code is then 1. Pixels of a picture are read only where the model looks.
     """
     if model is None:
-        raise UsageError(_choose_a_model())
+        raise UsageError(choose_a_model())
     from foveate.atomic import make_folder
     from foveate.cli.device import pick_device
     from foveate.looker import load
@@ -89,7 +89,7 @@ def _batch_size(looker: Looker, asked: int | None, budget: str | None) -> int:
     return looker.budgets.origin.batch_size if is_timed and looker.budgets is not None else 1
 
 
-def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:
+def find_pictures(given: list[str], *, leave_out: Path | None = None) -> list[str]:
     """Files as they are, pictures inside folders (sorted, hidden ones not), and what patterns match, each once."""
     from foveate.scenes.files import file_suffixes
 
@@ -109,10 +109,10 @@ def find_pictures(given: list[str], *, leave_out: Path) -> list[str]:
     return list(found)
 
 
-def _inside(folder: Path, leave_out: Path) -> list[str]:
+def _inside(folder: Path, leave_out: Path | None) -> list[str]:
     from foveate.scenes.files import file_suffixes
 
-    results, suffixes = leave_out.resolve(), file_suffixes()
+    results, suffixes = leave_out and leave_out.resolve(), file_suffixes()
     return [
         str(path)
         for path in sorted(folder.rglob("*"))
@@ -146,7 +146,7 @@ def _report_all(
 ) -> int:
     """Save and print each result as soon as it is there; how many pictures had none."""
     failed = 0
-    with _progress(len(paths)) as advance:
+    with progress(len(paths)) as advance:
         for path, name, answer in zip(paths, file_names(paths), answers, strict=True):
             failed += not _report(looker, path, answer, out / name if draw else None, out / name, as_json)
             advance()
@@ -184,25 +184,26 @@ def _save_scanpath(looker: Looker, path: str, answer: Answer, place: Path) -> Pa
     return target
 
 
-def _choose_a_model() -> str:
-    """Why nothing is done without --model, and what there is to choose from."""
+def choose_a_model(tasks: Collection[str] | None = None) -> str:
+    """Why nothing is done without --model, and what there is to choose from, for some tasks or any."""
     from foveate.model_folder import read_manifest, shipped
 
-    found = shipped()
-    if not found:
-        return "--model is needed: a folder that `foveate train` made. No models come with this foveate"
     lines = []
-    for name, folder in found.items():
+    for name, folder in shipped().items():
         manifest = read_manifest(folder)
-        data = manifest.provenance.get("data", "unnamed data")
-        lines.append(f"  {name}: {manifest.system['task']['name']}, trained on {data}")
+        task, data = manifest.system["task"]["name"], manifest.provenance.get("data", "unnamed data")
+        if tasks is None or task in tasks:
+            lines.append(f"  {name}: {task}, trained on {data}")
+    if not lines:
+        which = "" if tasks is None else f" for {' or '.join(tasks)}"
+        return f"--model is needed: a folder that `foveate train` made. No models{which} come with this foveate"
     return "\n".join(
         ["--model is needed, as no model knows every kind of picture. Your own folder, or one of these:", *lines]
     )
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Any]:
+def progress(total: int) -> Iterator[Any]:
     """A bar on stderr for the person who waits; nothing for one picture, or where nobody sees it."""
     console = progress_console()
     if total < 2 or not console.is_terminal:

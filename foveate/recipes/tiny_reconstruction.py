@@ -24,10 +24,11 @@ NUM_LOOKS = 8
 def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Scenes of 128 px, glimpses of 16 px: eight looks sense an eighth of the pixels."""
     model: dict[str, Any] = {
-        "size": {"dim": 96, "depth": 4, "num_heads": 4},
+        "size": {"dim": 96, "depth": 3, "num_heads": 4},
+        "stem": "conv",
         "layer_scale": 1.0,
-        "patch_px": 8,
-        "glimpse_grid": 2,
+        "patch_px": GLIMPSE_PX,
+        "glimpse_grid": 1,
         "canvas_px": SCENE_PX,
         "canvas": {"dim": 96, "depth": 2, "num_heads": 4, "starts_from_seen": True},
         "answer": {"name": "pixels"},

@@ -1,7 +1,8 @@
 """Tasks: what is asked of a scene, how the answer is scored, and how sure it is.
 
 Facts: ``config`` is the config class; ``learns_from_labels`` says that class numbers ``[n]`` are target enough, with
-``class_names`` in the config, as a folder of labelled pictures gives them (False when absent).
+``class_names`` in the config, as a folder of labelled pictures gives them (False when absent); ``does`` is the word
+for doing it, by which people ask for a model (the name itself when absent).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ TASKS.register(
     "foveate.tasks.classification:Classification",
     config="foveate.tasks.classification:ClassificationConfig",
     learns_from_labels=True,
+    does="classify",
     summary="one label per scene",
 )
 TASKS.register(
     "search",
     "foveate.tasks.search:Search",
     config="foveate.tasks.search:SearchConfig",
+    does="search",
     summary="where is each asked thing?",
 )
 TASKS.register(
@@ -30,17 +33,20 @@ TASKS.register(
     "foveate.tasks.spotting:Spotting",
     config="foveate.tasks.classification:ClassificationConfig",
     learns_from_labels=True,
+    does="classify",
     summary="which of several things is there, if any; training scenes also say where",
 )
 TASKS.register(
     "reconstruction",
     "foveate.tasks.reconstruction:Reconstruction",
     config="foveate.tasks.reconstruction:ReconstructionConfig",
+    does="reconstruct",
     summary="what does the whole scene look like?",
 )
 TASKS.register(
     "segmentation",
     "foveate.tasks.segmentation:Segmentation",
     config="foveate.tasks.segmentation:SegmentationConfig",
+    does="segment",
     summary="which class does every pixel belong to?",
 )

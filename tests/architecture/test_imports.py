@@ -25,6 +25,7 @@ cost, episode, compatible, rollout, system
 datasets | importing | model_folder + model_card
 training | evaluation | export | runtime
 answers, scanpath, looker
+exploring
 recipes
 demo
 server | cli

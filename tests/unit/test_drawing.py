@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from foveate.drawing import BADGE_PX, PATH_COLOURS, RIGHT, Mark, _cut, _font, _free_corner, _wrapped, scanpath_picture
+from foveate.drawing import (
+    BADGE_PX,
+    PATH_COLOURS,
+    RIGHT,
+    Mark,
+    _free_corner,
+    _wrapped,
+    cut_line,
+    scanpath_picture,
+    text_font,
+)
 from foveate.errors import UsageError
 
 GREY = 127
@@ -82,12 +92,12 @@ def test_numbers_do_not_cover_each_other_or_leave_the_scene() -> None:
 
 
 def test_long_words_are_cut_and_long_lines_wrapped() -> None:
-    font = _font(14)
+    font = text_font(14)
     lines = _wrapped("a rather long caption with Donaudampfschifffahrtsgesellschaftskapitän in it", 100, font)
     assert len(lines) > 3
     assert all(font.getlength(line) <= 100 for line in lines)
     assert any(line.endswith("…") for line in lines)
-    assert _cut("ab", 1000, font) == "ab"
+    assert cut_line("ab", 1000, font) == "ab"
 
 
 def test_it_is_the_same_each_time() -> None:

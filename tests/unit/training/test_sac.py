@@ -89,7 +89,7 @@ def test_it_learns_to_look_where_it_pays(kind: str) -> None:
     after = pays(policy.look(observation), place).mean()
     assert after > (0.9 if kind == "spatial" else 0.5), (before, after)
     assert after > before + 0.3
-    # What a stop rule asks for: worth of the policy's draws, which are worse than its mode, without the entropy's bonus.
+    # What a stop rule asks for: the worth of the policy's draws, worse than its mode, without the entropy's bonus.
     assert before + 0.1 < critic.value(observation).mean() < after + 0.1
 
 
