@@ -113,10 +113,10 @@ def overlaps(viewpoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]
 def pooled(cells: Tensor, viewpoints: Tensor, grid: tuple[int, int]) -> Tensor:
     """Means ``[n, q, d]`` of cells ``[n, m, d]`` under viewpoints ``[n, q, 4]``."""
     rows, cols = overlaps(viewpoints, grid)
-    by_column = torch.einsum("nqr,nrsd->nqsd", rows, cells.unflatten(1, grid))
-    return torch.einsum("nqs,nqsd->nqd", cols, by_column)
+    share = (rows[..., :, None] * cols[..., None, :]).flatten(2)  # [n, q, m]: one dense product is faster than two thin
+    return share @ cells
 
 
 def pooled_macs(num_boxes: int, grid: tuple[int, int], dim: int) -> int:
     """Multiply-adds of :func:`pooled` per row."""
-    return num_boxes * dim * (grid[0] + 1) * grid[1]
+    return num_boxes * dim * grid[0] * grid[1]

@@ -2,7 +2,8 @@
 
 A model folder carries no traces, so a budget that was never solved for is interpolated. Where a straight line between
 two solved budgets would miss the cost, further knots are put in, until any budget is met within the tolerance on the
-calibration scenes. Thresholds never rise with the budget, so a lower budget never makes a scene look further.
+calibration scenes, or the knots are one scene's step apart. Thresholds never rise with the budget, so a lower budget
+never makes a scene look further.
 
 Shape letters: K knots, C thresholds.
 """
@@ -125,10 +126,11 @@ class _Fit:
         if self._is_met_between(low, high):
             return []
         half = (self.problem.cost(low) + self.problem.cost(high)) / 2
-        middle = self.problem.tight(self.problem.meet(low, high, half))
-        if (middle == low).all() or (middle == high).all():  # one scene's step apart
-            return []
-        return [*self._between(low, middle), middle, *self._between(middle, high)]
+        for near in self.problem.around(low, high, half):  # the next one too: beyond one large step there may be more
+            middle = self.problem.tight(near)
+            if (middle > low).any() and (middle < high).any():
+                return [*self._between(low, middle), middle, *self._between(middle, high)]
+        return []  # one scene's step apart
 
     def _is_met_between(self, low: Positions, high: Positions) -> bool:
         """Whether the straight line between two knots meets every budget, in every unit.

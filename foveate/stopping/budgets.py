@@ -60,9 +60,10 @@ class BudgetTable:
     ) -> NDArray[np.float64]:
         """Thresholds for :class:`foveate.core.Stopper`, for a mean budget such as "2.0 looks" or "20ms".
 
-        Any budget between zero looks and full length is met within 2 % on the calibration scenes; one above gets full
-        length. ``here`` describes the machine, batch size and threads in use, which a budget in ms must match. Raises
-        BudgetError if the budget is below that of zero looks, or not calibrated for this rule, unit or machine.
+        Any budget between zero looks and full length is met within 2 % on the calibration scenes, or within one scene's
+        step if they are few; one above gets full length. ``here`` describes the machine, batch size and threads in use,
+        which a budget in ms must match. Raises BudgetError if the budget is below that of zero looks, or not calibrated
+        for this rule, unit or machine.
         """
         wanted = Budget.parse(budget)
         path = self._path(wanted, rule, here)

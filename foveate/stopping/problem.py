@@ -88,22 +88,36 @@ class Problem:
 
         On the way positions move one at a time, so that the budget is missed by less than one scene's next step.
         """
+        return self.around(low, high, budget)[0]
+
+    def around(self, low: Positions, high: Positions, budget: float) -> tuple[Positions, Positions]:
+        """The vector of :meth:`meet` and the next one on that way, one position further, which exceeds the budget.
+
+        Both are ``high`` if that is within the budget.
+        """
         span = high - low
-        phases = (np.arange(len(span)) + 0.5) / len(span)  # no two columns step at the same moment
+        phases = (np.arange(len(span)) + 0.5) / len(span)  # columns seldom step at the same moment
 
         def point(way: float) -> Positions:
             return low + np.minimum((way * span + phases).astype(np.int64), span)
 
         allowed = budget * (1 + ROUNDING)
         if self.cost(high) <= allowed:
-            return high
+            return high, high
         near, far = 0.0, 1.0
         for _ in range(_MAX_BISECTIONS):
             if (point(far) - point(near)).sum() <= 1:
                 break
             middle = (near + far) / 2
             near, far = (middle, far) if self.cost(point(middle)) <= allowed else (near, middle)
-        return point(near)
+        within, beyond = point(near), point(far)
+        for column in np.flatnonzero(beyond > within)[:-1]:  # those that do, one by one
+            following = within.copy()
+            following[column] += 1
+            if self.cost(following) > allowed:
+                return within, following
+            within = following
+        return within, beyond
 
     def tight(self, positions: Positions) -> Positions:
         """The lowest vector ``[C]`` that does the same: steps that no scene reaches stop, instead of anything.

@@ -72,6 +72,25 @@ def test_any_traces_give_a_table(traces: Traces, share: float, more: float) -> N
         assert (higher <= thresholds).all()
 
 
+@pytest.mark.parametrize("values", [(0.0, 0.0, 0.0), (100.0, 0.1, 0.2)])
+def test_a_scene_with_a_large_step_hides_none_behind_it(values: tuple[float, ...]) -> None:
+    """A step of more than half of what two knots are apart once kept the others from knots: they came at once."""
+    px = np.array([[0.44736271, 0.49169665], [0.0, 0.28610414], [0.69148438, 2.70561204]])
+    traces = Traces(
+        scores=np.array([[1.0, 1.0], [-1.0, -1.0], [-1.0, 2.0]]),
+        values=np.tile(np.array(values)[:, None], 2),
+        costs={"looks": np.tile([0.0, 1.0], (3, 1)), "px": px},
+        noise=np.full((3, 2), 0.5),
+        scene_noise=np.array([0.8, 0.2, 0.7]),  # where values tie, scene 2 is between the others
+    )
+    table = BudgetTable.build(traces, rules=["value"], units=["px"], num_points=5)
+    low, high = (limit.amount for limit in table.extremes("px"))
+    one_scene = (px[:, 1] - px[:, 0]).max() / 3
+    for budget in (0.4773, *np.linspace(low, high, 101)):
+        realised = traces.evaluate(rules.value, table.thresholds_for(Budget(budget, "px")), unit="px").cost
+        assert abs(realised - budget) <= one_scene
+
+
 def test_written_budgets(table: BudgetTable) -> None:
     np.testing.assert_array_equal(table.thresholds_for("2 looks"), table.thresholds_for(2.0))
     np.testing.assert_array_equal(table.thresholds_for("0 looks"), np.inf)

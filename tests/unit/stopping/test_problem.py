@@ -57,6 +57,15 @@ def test_the_way_to_a_budget_is_nested_and_ends_within_one_step(
     assert -1e-9 <= budget - problem.cost(met) <= largest_step + 1e-9
 
 
+def test_steps_that_come_at_the_same_moment_come_one_by_one() -> None:
+    """Three quarters of the way, both columns step; the budget allows the first of them."""
+    signal = np.array([[0.9, 0.7, 0.0], [0.8, 0.9, 0.0], [0.7, 0.8, 0.0]])
+    problem = Problem.of(signal, np.zeros((3, 3)), np.tile(np.arange(3.0), (3, 1)))
+    low, high = np.array([1, 0]), np.array([2, 3])
+    assert problem.cost(problem.meet(low, high, 1.2)) == 1
+    assert [positions.tolist() for positions in problem.around(low, high, 1.2)] == [[2, 2], [2, 3]]
+
+
 @given(
     traces=any_traces(),
     shared=st.booleans(),
