@@ -18,19 +18,19 @@ from foveate.training.sac import SacConfig
 
 SCENE_PX = (128, 128)
 GLIMPSE_PX = 16
-NUM_LOOKS = 8
+NUM_LOOKS = 6
 
 
 def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
-    """Scenes of 128 px, glimpses of 16 px: eight looks sense an eighth of the pixels."""
+    """Scenes of 128 px, glimpses of 16 px: six looks sense a tenth of the pixels."""
     model: dict[str, Any] = {
-        "size": {"dim": 96, "depth": 3, "num_heads": 4},
+        "size": {"dim": 64, "depth": 2, "num_heads": 4},
         "stem": "conv",
         "layer_scale": 1.0,
         "patch_px": GLIMPSE_PX,
         "glimpse_grid": 1,
         "canvas_px": SCENE_PX,
-        "canvas": {"dim": 96, "depth": 2, "num_heads": 4, "starts_from_seen": True},
+        "canvas": {"dim": 96, "depth": 1, "num_heads": 4, "starts_from_seen": True},
         "answer": {"name": "pixels"},
         "relevance": "doubt",
         "max_looks": NUM_LOOKS,
@@ -47,7 +47,7 @@ def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed
         train=TrainConfig(
             steps=steps,
             seconds=seconds,
-            batch_size=32,
+            batch_size=24,
             num_looks=NUM_LOOKS,
             lr=2e-3,
             loss=LossConfig(form="paper"),
@@ -55,8 +55,9 @@ def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed
             ppo=PpoConfig(gamma=0.9, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=0.9),
             seed=seed,
+            eval_scenes=128,
         ),
         source=PhotoCropSource("train", scene_px=SCENE_PX, size=1 << 20),
-        calibration=PhotoCropSource("test", scene_px=SCENE_PX, size=2048),
-        test=PhotoCropSource("test", scene_px=SCENE_PX, size=4096, stream=1),
+        calibration=PhotoCropSource("test", scene_px=SCENE_PX, size=512),
+        test=PhotoCropSource("test", scene_px=SCENE_PX, size=1024, stream=1),
     )

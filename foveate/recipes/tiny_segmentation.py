@@ -30,9 +30,7 @@ def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: 
         num_outputs=len(names),
         max_looks=NUM_LOOKS,
         opening="glance",
-        patch_px=8,
-        glimpse_grid=4,
-        answer={"name": "segments", "widths": (64, 48, 32, 32)},
+        answer={"name": "segments", "widths": (48, 32, 24, 16)},  # at half the canvas' resolution
         relevance="doubt",
     )
     return Recipe(
@@ -53,8 +51,9 @@ def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: 
             ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=1.0),
             seed=seed,
+            eval_scenes=128,
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), class_map, with_masks=True),
-        calibration=ComposedSource(ComposedSet(scenes, split="test", size=2048), class_map, with_masks=True),
-        test=ComposedSource(ComposedSet(scenes, split="test", size=4096), class_map, stream=1, with_masks=True),
+        calibration=ComposedSource(ComposedSet(scenes, split="test", size=512), class_map, with_masks=True),
+        test=ComposedSource(ComposedSet(scenes, split="test", size=1024), class_map, stream=1, with_masks=True),
     )
