@@ -1,0 +1,126 @@
+"""The elastic family: what is kept equals what is encoded anew, stopping early changes nothing, and the cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from foveate.core import Look
+from foveate.episode import Player
+from foveate.errors import UsageError
+from foveate.layers.corners import cell_encoding, corner_encoding
+from foveate.models import create_model
+from foveate.policies.random_looks import Random, RandomConfig
+from foveate.rollout import rollout
+from foveate.scenes.memory import ArrayScenes
+from tests.conformance.parts import seeded
+
+TEST: dict[str, Any] = {"size": {"dim": 32, "depth": 3, "num_heads": 2}, "num_outputs": 3, "max_looks": 4}
+
+
+def pictures(n: int = 5) -> ArrayScenes:
+    return ArrayScenes(np.random.default_rng(0).integers(0, 256, (n, 3, 224, 224), dtype=np.uint8))
+
+
+def played(model: Any, num_looks: int, scenes: ArrayScenes | None = None) -> Any:
+    player = Player(model=model, policy=Random(RandomConfig(zoom=True)), max_looks=num_looks)
+    with torch.no_grad():
+        return rollout(scenes or pictures(), player, explore=True, keep_events=True)
+
+
+@pytest.mark.parametrize("compute", ["reencode", "cached"])
+def test_look_by_look_equals_all_at_once(compute: str) -> None:
+    """Blocks that see one glimpse never mix two; blocks that see all are run over exactly what was kept."""
+    model = seeded(lambda: create_model("elastic_tokens", compute=compute, shared_depth=1, **TEST))
+    episode = played(model, 4)
+    last = episode.events[-1].state
+    count, each = int(last.num_seen[0]), model.config.glimpse_grid**2
+    glimpses = [slice(i * each, (i + 1) * each) for i in range(count)]
+    with torch.no_grad():
+        kept = torch.cat([model.encoder.extract(last.pixels[:, g], last.boxes[:, g]) for g in glimpses], dim=1)
+        tokens = model.encoder.fuse(kept, torch.ones(kept.shape[:2], dtype=torch.bool)).tokens
+    torch.testing.assert_close(last.kept[:, : count * each], kept, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(last.tokens[:, : 1 + count * each], tokens, atol=1e-5, rtol=1e-4)
+    if compute == "reencode":  # then the order of glimpses carries nothing
+        turned = kept.flip(1)
+        again = model.encoder.fuse(turned, torch.ones(kept.shape[:2], dtype=torch.bool)).tokens[:, 0]
+        torch.testing.assert_close(again, tokens[:, 0], atol=1e-5, rtol=1e-4)
+
+
+def test_a_scene_that_stopped_early_has_the_answer_of_a_run_that_ended_there() -> None:
+    model = seeded(lambda: create_model("elastic_tokens", **TEST))
+    full = played(model, 4)
+    for looks in (0, 1, 3):
+        with torch.no_grad():
+            torch.testing.assert_close(
+                model.predict(full.events[looks].state), played(model, looks).prediction, atol=1e-5, rtol=1e-4
+            )
+
+
+def test_nothing_is_left_of_the_batch_before() -> None:
+    model = seeded(lambda: create_model("elastic_tokens", **TEST))
+    first = played(model, 2).prediction
+    played(model, 4, ArrayScenes(np.full((5, 3, 224, 224), 200, np.uint8)))
+    assert torch.equal(played(model, 2).prediction, first)
+
+
+def test_positions_of_a_regular_grid_are_the_corners_of_its_patches() -> None:
+    boxes = torch.tensor([[[2.0, 3.0, 3.0, 4.0]]])
+    encoded = corner_encoding(boxes, 64)[0, 0]
+    steps = torch.pow(10000.0, -torch.arange(8) / 8)
+    for quarter, number in enumerate((2, 3, 3, 4)):
+        part = encoded[quarter * 16 : quarter * 16 + 16]
+        torch.testing.assert_close(part, torch.cat([(number * steps).sin(), (number * steps).cos()]))
+    cells = cell_encoding((2, 3), 32)
+    assert cells.shape == (6, 32)
+    assert torch.equal(cells[1, 16:], cells[0, 16:])  # one column on: the row's half stays
+
+
+def test_an_episode_costs_less_than_the_whole_picture_only_where_tokens_are_kept() -> None:
+    """14 looks of 32 px against one pass over 196 patches, ViT-B: AdaGlimpse's 2.1 x, and ours kept."""
+    found = {}
+    with torch.device("meta"):
+        for compute in ("reencode", "cached"):
+            model = create_model("elastic_tokens", num_outputs=1000, size="base", max_looks=14, compute=compute)
+            price = model.price()
+            found[compute] = int(price.sensed(14) + price.predict(14))
+        encoder = create_model("elastic_tokens", num_outputs=1000, size="base").encoder
+    whole = encoder.extract_macs(196) + encoder.fuse_macs(196)
+    assert found["reencode"] / whole == pytest.approx(2.12, abs=0.02)
+    assert found["cached"] / whole < 0.7
+
+
+def test_looks_are_read_as_they_are_described() -> None:
+    """The patches of a glimpse lie where their corners say: of a picture of its own coordinates they show these."""
+    rows, cols = np.meshgrid(np.arange(224), np.arange(224), indexing="ij")
+    scene = np.stack([rows, cols, 0 * rows])[None].astype(np.uint8)
+    model = create_model("elastic_tokens", **TEST)
+    look = torch.tensor([[[0.25, -0.5, 0.5, 0.25]]])
+    scenes = ArrayScenes(scene)
+    state = model.open(None, scenes.sizes_px)
+    pixels = scenes.read(look, model.glimpse_size_px(1)).pixels
+    state = model.update(state, pixels, Look(action={}, viewpoints=look, valid=torch.ones(1, 1, dtype=torch.bool)))
+    shown = state.pixels[0, :4, :2] * torch.tensor([0.229, 0.224]).view(2, 1, 1) + torch.tensor([0.485, 0.456]).view(
+        2, 1, 1
+    )
+    middle = shown.mean((2, 3)) * 255 / 16  # in patches of the canvas
+    centers = (state.boxes[0, :4, :2] + state.boxes[0, :4, 2:]) / 2
+    torch.testing.assert_close(middle, centers - 0.5 / 16, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"size": "huge"}, "large"),
+        ({"canvas_px": (100, 224)}, "multiples of patch_px"),
+        ({"answer": {"name": "pixels"}}, "read from a canvas"),
+        ({"relevance": "doubt", "canvas": {"dim": 32, "depth": 1, "num_heads": 2}}, "dense answers have 'doubt'"),
+        ({"answer": {"name": "pixel"}}, "pixels"),
+    ],
+)
+def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        create_model("elastic_tokens", **{**TEST, **settings})
