@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,9 @@ from foveate.policies.spatial import Spatial, SpatialConfig
 from foveate.policies.squashed_gaussian import SquashedGaussian, SquashedGaussianConfig
 from foveate.training.replay import Replay, looked_again, remembered
 from foveate.training.sac import SacBatch, SacConfig, blend, sac_loss
-from foveate.training.sources import Batch
 from foveate.training.trainer import play
 from tests.unit.training.test_trainer import equal
-from tests.unit.training.tiny import Bars, tiny_system, trainer, weights
+from tests.unit.training.tiny import Bars, interrupted_after, tiny_system, trainer, weights
 
 SAC = SacConfig(batch_size=8, capacity=64, start_transitions=16)
 AGENTS = {"spatial": ("spatial", "spatial_q"), "squashed": ("squashed_gaussian", "set_q")}
@@ -201,15 +199,7 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"learner": "sac", "sac": SAC, "steps": 5}
     whole = trainer(system=system(), **settings)
     whole.run()
-    cut = trainer(tmp_path, system=system(), **settings)
-    learn = cut._step
-
-    def learn_until_third(parts: list[Batch], journal: Any) -> None:
-        learn(parts, journal)
-        if cut.step == 3:
-            signal.raise_signal(signal.SIGINT)
-
-    cut._step = learn_until_third  # type: ignore[method-assign]
+    cut = interrupted_after(trainer(tmp_path, system=system(), **settings), 3)
     assert not cut.run().finished
     resumed = trainer(tmp_path, system=system(5), **settings)
     assert resumed.run(resume=True).finished

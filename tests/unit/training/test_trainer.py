@@ -17,7 +17,15 @@ from foveate.layers.blocks import StepNorm
 from foveate.training.optimizer import decay_groups
 from foveate.training.sources import Batch, training_indices
 from foveate.training.trainer import Trainer
-from tests.unit.training.tiny import Bars, tiny_config, tiny_system, trainer, weights, with_plain_steps
+from tests.unit.training.tiny import (
+    Bars,
+    interrupted_after,
+    tiny_config,
+    tiny_system,
+    trainer,
+    weights,
+    with_plain_steps,
+)
 
 
 class Acting(Bars):
@@ -48,15 +56,7 @@ def test_stopped_and_resumed_equals_uninterrupted(tmp_path: Path, policy: str) -
     """Bit by bit, at a step where the buffer of the agent is half full (ppo.every is 2)."""
     whole = trainer(system=tiny_system(policy=policy))
     whole.run()
-    cut = trainer(tmp_path, system=tiny_system(policy=policy))
-    learn = cut._step
-
-    def learn_until_third(parts: list[Batch], journal: Any) -> None:
-        learn(parts, journal)
-        if cut.step == 3:
-            signal.raise_signal(signal.SIGINT)
-
-    cut._step = learn_until_third  # type: ignore[method-assign]
+    cut = interrupted_after(trainer(tmp_path, system=tiny_system(policy=policy)), 3)
     assert not cut.run().finished
     assert cut.step == 3
     assert len(cut.agent.buffer) == 1

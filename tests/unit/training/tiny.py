@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,19 @@ def with_plain_steps(run: Trainer) -> Trainer:
     logits), and hide by its normalisation that gradients have a wrong size."""
     run.optimizer = torch.optim.SGD(run.parameters, lr=0.1)  # type: ignore[assignment]
     run.agent.optimizer = torch.optim.SGD(run.agent.parameters, lr=0.1)  # type: ignore[assignment]
+    return run
+
+
+def interrupted_after(run: Trainer, step: int) -> Trainer:
+    """The trainer with a Ctrl-C after this step."""
+    learn = run._step
+
+    def learn_until(parts: list[Batch], journal: Any) -> None:
+        learn(parts, journal)
+        if run.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    run._step = learn_until  # type: ignore[method-assign]
     return run
 
 
