@@ -166,7 +166,7 @@ def _run_seconds(cell: Cell, context: Context) -> Values:
     rivals: dict[str, Callable[[], Any]] = {"value stop": play(stop=stop), "all looks": play()}
     for size in config["sizes"]:
         for width in config["widths"]:
-            rivals[f"{size[0]}x{size[1]}-w{width}"] = _static(system, scenes, (size[0], size[1]), width, PLACES[task])
+            rivals[f"{size[0]}x{size[1]}-w{width}"] = _static(system, scenes, (size[0], size[1]), width, task)
     seconds = take_turns(rivals, repeats=config["repeats"])
     return {
         "over_value_stop": {name: ratio(taken, seconds["value stop"]) for name, taken in seconds.items()},
@@ -175,11 +175,9 @@ def _run_seconds(cell: Cell, context: Context) -> Values:
     }
 
 
-def _static(
-    system: Any, scenes: Any, size_px: tuple[int, int], width: int, places: tuple[int, int] | None
-) -> Callable[[], Any]:
+def _static(system: Any, scenes: Any, size_px: tuple[int, int], width: int, task: str) -> Callable[[], Any]:
     config = StaticNetConfig(
-        num_outputs=system.task.num_outputs, input_px=size_px, width=width, places=places, attends=places is None,
+        num_outputs=system.task.num_outputs, input_px=size_px, width=width, places=PLACES[task], attends=ATTENDS[task],
         num_bands=scenes.num_bands, value_range=scenes.value_range,
     )  # fmt: skip
     net = StaticNet(config)

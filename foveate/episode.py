@@ -65,6 +65,7 @@ class Event:
     deferred: Flags  # [m] truncated without being settled: the scene should be scanned
     look: Look | None  # of the surviving rows, in their order; None when all left
     glimpses: Glimpses | None  # what that look read
+    opening: Glimpses | None  # what the opening read: on the first event, of a family that has one
 
     @property
     def leaving(self) -> Flags:

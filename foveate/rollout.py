@@ -38,7 +38,7 @@ def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger
     model, rows = player.model, np.arange(len(scenes))
     camera = getattr(model, "camera", None)
     scenes = scenes if camera is None else camera(scenes)
-    state, is_opening = _open(scenes, model, ledger), True
+    (state, opening), is_opening = _open(scenes, model, ledger), True
     while len(rows):
         with ledger.timed("observe"):
             observation = _observe(model, state, player, ledger, rows)
@@ -58,8 +58,9 @@ def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger
         event = Event(
             rows=rows, state=state, observation=observation, step=step, spent=spent, prediction=prediction,
             has_all_predictions=has_all_predictions, look=None, stopped=stopped, truncated=truncated & ~deferred,
-            deferred=deferred, glimpses=None,
+            deferred=deferred, glimpses=None, opening=opening,
         )  # fmt: skip
+        opening = None
         if len(stay) < len(rows):
             rows, scenes = rows[stay], scenes.select(stay)
             state, observation = take(state, stay), take(observation, stay)
@@ -70,9 +71,9 @@ def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger
         yield event
 
 
-def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> Any:
+def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> tuple[Any, Glimpses | None]:
     if model.opening == "free":
-        return model.open(None, scenes.sizes_px)
+        return model.open(None, scenes.sizes_px), None
     rows, size_px = np.arange(len(scenes)), model.glimpse_size_px(0)
     with ledger.timed("read"):
         glance = scenes.read(whole_scene(len(rows)), size_px)
@@ -80,7 +81,7 @@ def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> Any:
     with ledger.timed("open"):
         state = model.open(glance.pixels, scenes.sizes_px)
     ledger.charge_macs("open", rows, model.price().open_macs)
-    return state
+    return state, glance
 
 
 def _observe(model: ActiveModel, state: Any, player: Player, ledger: Ledger, rows: Rows) -> Observation:

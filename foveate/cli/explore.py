@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foveate.cli.look import choose_a_model, file_names, find_pictures, progress
+from foveate.cli.look import (
+    BudgetGiven,
+    LimitGiven,
+    ModelGiven,
+    MostLooksGiven,
+    PicturesGiven,
+    StopRuleGiven,
+    choose_a_model,
+    file_names,
+    find_pictures,
+    progress,
+)
 from foveate.cli.output import note, say, say_table
 from foveate.errors import DataError, FoveateError, UsageError, suggest
 
@@ -18,23 +29,15 @@ if TYPE_CHECKING:
 
 
 def explore(
-    pictures: Annotated[list[str], typer.Argument(help="Picture files, folders of them, or patterns.")],
-    model: Annotated[
-        str | None, typer.Option(help="A model or run folder, or the name of a shipped model (listed when left out).")
-    ] = None,
+    pictures: PicturesGiven,
+    model: ModelGiven = None,
     task: Annotated[
         str | None, typer.Option(help="What the model must do: reconstruct, segment, classify, search. Only checked.")
     ] = None,
-    looks: Annotated[int | None, typer.Option(help="Looks per picture at most.")] = None,
-    budget: Annotated[
-        str | None, typer.Option(help='Mean cost over pictures, by calibration: "2 looks", "1.5GMAC".')
-    ] = None,
-    limit: Annotated[
-        list[str] | None, typer.Option(help='Most that any one picture may cost: "20000px". May be repeated.')
-    ] = None,
-    stop_rule: Annotated[
-        str | None, typer.Option(help='A calibrated stop rule; "none" looks as often as allowed.')
-    ] = None,
+    looks: MostLooksGiven = None,
+    budget: BudgetGiven = None,
+    limit: LimitGiven = None,
+    stop_rule: StopRuleGiven = None,
     save: Annotated[
         list[Path] | None,
         typer.Option(

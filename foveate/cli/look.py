@@ -22,21 +22,28 @@ if TYPE_CHECKING:
     from foveate.looker import Looker
 
 
+# What is asked of pictures, in every command that looks at them.
+PicturesGiven = Annotated[list[str], typer.Argument(help="Picture files, folders of them, or patterns.")]
+ModelGiven = Annotated[
+    str | None, typer.Option(help="A model or run folder, or the name of a shipped model (listed when left out).")
+]
+BudgetGiven = Annotated[
+    str | None, typer.Option(help='Mean cost over pictures, by calibration: "2 looks", "1.5GMAC", "20ms".')
+]
+LimitGiven = Annotated[
+    list[str] | None, typer.Option(help='Most that any one picture may cost: "20000px". May be repeated.')
+]
+StopRuleGiven = Annotated[str | None, typer.Option(help='A calibrated stop rule; "none" looks as often as allowed.')]
+MostLooksGiven = Annotated[int | None, typer.Option(help="Looks per picture at most.")]
+
+
 def look(
-    pictures: Annotated[list[str], typer.Argument(help="Picture files, folders of them, or patterns.")],
-    model: Annotated[
-        str | None, typer.Option(help="A model or run folder, or the name of a shipped model (listed when left out).")
-    ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help='Mean cost over pictures, by calibration: "2 looks", "1.5GMAC", "20ms".')
-    ] = None,
-    limit: Annotated[
-        list[str] | None, typer.Option(help='Most that any one picture may cost: "20000px". May be repeated.')
-    ] = None,
-    stop_rule: Annotated[
-        str | None, typer.Option(help='A calibrated stop rule; "none" looks as often as allowed.')
-    ] = None,
-    max_looks: Annotated[int | None, typer.Option(help="Looks per picture at most.")] = None,
+    pictures: PicturesGiven,
+    model: ModelGiven = None,
+    budget: BudgetGiven = None,
+    limit: LimitGiven = None,
+    stop_rule: StopRuleGiven = None,
+    max_looks: MostLooksGiven = None,
     defer_below: Annotated[
         float | None, typer.Option(help="Certainty below which a picture that did not settle is deferred.")
     ] = None,

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.datasets.listing import IGNORED, Pair, Pictures, Target
+from foveate.datasets.listing import Pair, Pictures, Target
 from foveate.datasets.needed import first_few, folder_at, lines_of, one_of, pictures_in
 from foveate.errors import DataError, SceneError
 from foveate.scenes.decode import opened, read_header
+from foveate.tasks import IGNORED
 
 NUM_CLASSES = 150
 FOLDER_OF = {"train": "training", "val": "validation"}

@@ -17,8 +17,6 @@ from foveate.core import take
 Pair = tuple[int, int]
 Target = Literal["label", "picture", "mask"]
 
-IGNORED = 255  # in a mask: no class, not to be learned and not to be scored
-
 
 class Mask(Protocol):
     """The classes of one picture's pixels, read when asked for."""

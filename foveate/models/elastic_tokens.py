@@ -141,8 +141,7 @@ class ElasticTokens(nn.Module):
     def __init__(self, config: ElasticTokensConfig) -> None:
         super().__init__()
         self.config = c = config
-        spread = [values * (c.num_bands if len(values) == 1 else 1) for values in (c.mean, c.std)]
-        self.preprocess = Preprocess(value_range=c.value_range, mean=spread[0], std=spread[1])
+        self.preprocess = Preprocess(value_range=c.value_range, mean=c.mean, std=c.std)
         shape = ELASTIC_SIZES[c.size] if isinstance(c.size, str) else c.size
         shared = shape["depth"] if c.compute == "reencode" else c.shared_depth
         self.encoder = ElasticEncoder(
@@ -161,7 +160,7 @@ class ElasticTokens(nn.Module):
         options = dict(c.answer)
         self.answer = ANSWERS.get(options.pop("name"))(
             num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=shape["dim"],
-            cell_dim=self._cell_dim, grid=self.cell_grid, mean=spread[0], std=spread[1], **options,
+            cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std, **options,
         )  # fmt: skip
         self.register_buffer("cell_centers", grid_centers(self.cell_grid, torch.zeros(1))[None], persistent=False)
         self.zoom_grids = zoom_grids(c.zooms, c.canvas_px)
@@ -267,7 +266,7 @@ class ElasticTokens(nn.Module):
             part = slice(i * each, (i + 1) * each)
             at = (rows[:, None], turn[rows, i, None] * each + torch.arange(each, device=rows.device))
             extracted = self.encoder.extract(pixels[rows, part], boxes[rows, part])
-            kept, all_pixels, all_boxes = kept.to(extracted.dtype), all_pixels.to(pixels.dtype), all_boxes
+            kept, all_pixels = kept.to(extracted.dtype), all_pixels.to(pixels.dtype)
             kept[at], all_pixels[at], all_boxes[at] = extracted, pixels[rows, part], boxes[rows, part]
         close = self._closeness(viewpoints).masked_fill(~valid, 0.0)
         candidates = state.candidates
@@ -340,13 +339,12 @@ class ElasticTokens(nn.Module):
 
     def _features(self, state: ElasticTokensState) -> Tensor:
         """``[n, m, d + 4]``: the cells under each candidate, its place and zoom, and how closely it was seen."""
-        close = pooled(state.closeness[..., None].float(), state.candidates, self.cell_grid)
+        close = state.closeness[..., None].float()
+        cells = close if state.cells is None else torch.cat([state.cells.detach().float(), close], dim=-1)
+        under = pooled(cells, state.candidates, self.cell_grid)
         here = self._closeness(state.candidates)[..., None]
-        geometry = torch.cat([state.candidates[..., :2], here.log2(), (close / here).clamp(max=1.0)], dim=-1)
-        if state.cells is None:
-            return geometry.float()
-        cells = pooled(state.cells.detach().float(), state.candidates, self.cell_grid)
-        return torch.cat([cells, geometry], dim=-1)
+        geometry = [state.candidates[..., :2], here.log2(), (under[..., -1:] / here).clamp(max=1.0)]
+        return torch.cat([under[..., :-1], *geometry], dim=-1)
 
     @torch.no_grad()
     def _relevance(self, state: ElasticTokensState) -> Tensor | None:

@@ -102,8 +102,7 @@ class GlanceFocus(nn.Module):
         super().__init__()
         self.config = config
         bands = config.num_bands
-        spread = [values * (bands if len(values) == 1 else 1) for values in (config.mean, config.std)]
-        self.preprocess = Preprocess(value_range=config.value_range, mean=spread[0], std=spread[1])
+        self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
         self.glance_net = _backbone(config.glance, bands, config.glance_px)
         self.focus_net = _backbone(config.focus, bands, config.focus_px)
         self.glance_in = nn.Linear(self.glance_net.dim, config.state_dim)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 
 class Preprocess(nn.Module):
-    """``(pixels - low) / (high - low)``, then minus mean, over std per band; numpy or torch, any leading axes."""
+    """``(pixels - low) / (high - low)``, then minus mean, over std, each per band or one for all; numpy or torch, any
+    leading axes."""
 
     def __init__(self, *, value_range: tuple[float, float], mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()

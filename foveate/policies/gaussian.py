@@ -53,7 +53,7 @@ class Gaussian(nn.Module):
         """The mean's look, or with noise ``[n, 1, 2]`` uniform in (0, 1) a draw around it."""
         mean = self.mean(observation)
         sigma = torch.full_like(mean[:, 0], self.sigma)
-        action = mean if noise is None else mean + sigma[:, None] * _normal_quantile(noise, like=mean)
+        action = mean if noise is None else mean + sigma[:, None] * standard_normal(noise, like=mean)
         return Look(
             action={"corner": action[:, None]},
             viewpoints=corner_to_viewpoints(action[:, None].clamp(0, 1), observation.candidates[:, :1, 2:]),
@@ -95,7 +95,7 @@ def viewpoints_to_corner(viewpoints: Tensor) -> Tensor:
     return torch.where(room > 0, (centers / room.clamp(min=1e-12) + 1) / 2, 0.5)
 
 
-def _normal_quantile(noise: Tensor, *, like: Tensor) -> Tensor:
+def standard_normal(noise: Tensor, *, like: Tensor) -> Tensor:
     """Standard normal numbers ``[n, 2]`` by inverse CDF of the only look's noise ``[n, 1, 2]``."""
     uniform = torch.as_tensor(noise, device=like.device)[:, 0].double()
     return torch.special.ndtri(uniform.clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)).to(like.dtype)

@@ -20,12 +20,10 @@ from foveate.core import Choices, Look, Observation, Score
 from foveate.geometry.patches import square_boxes
 from foveate.geometry.viewpoint import SNAP_PX, clamp_inside, from_boxes_px
 from foveate.policies.elements import SetAgentConfig, SetReader
-from foveate.policies.gaussian import corner_to_viewpoints
+from foveate.policies.gaussian import LOG_SQRT_2PI, corner_to_viewpoints, standard_normal
 from foveate.policies.legal import native_half_extents, widest_half_extents
 
-LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 LEAST_SCALE = 0.01
-SMALLEST_UNIFORM = 2.0**-24  # float32 noise may be exactly 0, whose normal quantile is infinite
 HALF = math.log(math.expm1(0.49))  # softplus of it is 0.49: the scale starts at 0.5
 
 
@@ -59,7 +57,7 @@ class SquashedGaussian(nn.Module):
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
         """The mode's look, or with noise ``[n, 1, a]`` uniform in (0, 1) a draw's."""
         loc, scale = self.moments(observation)
-        raw = loc if noise is None else loc + scale * _normal(noise, like=loc)
+        raw = loc if noise is None else loc + scale * standard_normal(noise, like=loc)
         place = _squash(raw)
         return Look(
             action={"raw": raw[:, None], "place": place[:, None]},
@@ -71,7 +69,7 @@ class SquashedGaussian(nn.Module):
 
     def choices(self, observation: Observation, noise: Any) -> Choices:
         loc, scale = self.moments(observation)
-        raw = loc + scale * _normal(noise, like=loc)
+        raw = loc + scale * standard_normal(noise, like=loc)
         log_prob = _log_prob(raw, loc, scale)[:, None]
         action = {"raw": raw[:, None], "place": _squash(raw)[:, None]}
         return Choices(action=action, log_prob=log_prob, weight=torch.ones_like(log_prob))
@@ -129,9 +127,3 @@ def _log_prob(raw: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
     """Joint log-density ``[n]`` of the squashed action in [0, 1]^a."""
     z = (raw - loc) / scale
     return (-0.5 * z.square() - scale.log() - LOG_SQRT_2PI - _log_slope(raw)).sum(-1)
-
-
-def _normal(noise: Any, *, like: Tensor) -> Tensor:
-    """Standard normal numbers ``[n, a]`` by inverse CDF of the only look's noise ``[n, 1, a]``."""
-    uniform = torch.as_tensor(noise, device=like.device)[:, 0].double()
-    return torch.special.ndtri(uniform.clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)).to(like.dtype)

@@ -13,6 +13,8 @@ from foveate.registry import Registry
 
 TASKS: Registry[Any] = Registry("task")
 
+IGNORED = 255  # as the class of a pixel: nobody says, so it is not learned and not scored
+
 TASKS.register(
     "classification",
     "foveate.tasks.classification:Classification",

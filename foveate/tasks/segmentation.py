@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.tasks import IGNORED
 from foveate.tasks.certainty import categorical_certainty
-
-IGNORED = 255
 
 
 @dataclass(frozen=True, kw_only=True)

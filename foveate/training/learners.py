@@ -22,8 +22,6 @@ class Played:
 
     episode: Episode
     rewards: Tensor  # [n, T]
-    opening: Any  # the glance's pixels as read [n, 1, C, H, W], or None
-    sizes_px: Any  # [n, 2]
 
 
 class Learner(Protocol):

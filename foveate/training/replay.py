@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,16 +33,16 @@ class Remembered:
     rewards: Tensor  # [n, T]
 
 
-def remembered(episode: Episode, rewards: Tensor, opening: Any, sizes_px: Any) -> Remembered:
+def remembered(episode: Episode, rewards: Tensor) -> Remembered:
     """The parts of a full-length episode, whose events were kept, that :class:`Replay` stores; on the CPU."""
-    looked = [event for event in episode.events if event.look is not None]
+    looked, first = [event for event in episode.events if event.look is not None], episode.events[0]
 
     def stacked(values: list[Any]) -> Tensor:
         return torch.stack([torch.as_tensor(value).detach().cpu() for value in values], dim=1)
 
     return Remembered(
-        opening=None if opening is None else torch.as_tensor(opening).cpu(),
-        sizes_px=torch.as_tensor(np.asarray(sizes_px)),
+        opening=None if first.opening is None else torch.as_tensor(first.opening.pixels).cpu(),
+        sizes_px=torch.as_tensor(first.observation.sizes_px).cpu(),
         glimpses=stacked([event.glimpses.pixels[:, 0] for event in looked]),  # type: ignore[union-attr]
         viewpoints=stacked([event.look.viewpoints[:, 0] for event in looked]),  # type: ignore[union-attr]
         action={

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from foveate.core import OffPolicy, QCritic
 from foveate.errors import IncompatibleError, TrainingError, UsageError
+from foveate.training.evaluating import evaluating
 from foveate.training.learners import Played
 from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import World
@@ -35,7 +36,7 @@ class SacLearner:
 
     def collect(self, parts: list[Played]) -> None:
         for played in parts:
-            self.replay.add(remembered(played.episode, played.rewards, played.opening, played.sizes_px))
+            self.replay.add(remembered(played.episode, played.rewards))
 
     @property
     def is_ready(self) -> bool:
@@ -76,10 +77,8 @@ class SacLearner:
         return self.policy_optimizer, self.critic_optimizer, self.temperature_optimizer
 
     def _update(self, episodes: Remembered, generator: torch.Generator) -> Mapping[str, float]:
-        was_training = self.model.training
-        self.model.train(False)
-        batch = self._batch(episodes, generator)
-        self.model.train(was_training)
+        with evaluating(self.model):
+            batch = self._batch(episodes, generator)
         goal = self._target_entropy(batch.observation.mask)
         loss = sac_loss(
             self.policy, self.critic, self.target, self.log_temperature, batch, self.config, target_entropy=goal

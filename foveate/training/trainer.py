@@ -240,11 +240,7 @@ class Trainer:
         if stage.backbone_learns:
             with self._timed("time/backward_s"):
                 self.scaler.scale(taught.loss * share).backward()
-        opening = None
-        if stage.agent_learns and self.system.model.opening == "glance":
-            size_px = self.system.model.glimpse_size_px(0)
-            opening = part.scenes.read(whole_scene(len(part.scenes)), size_px).pixels
-        return taught, Played(episode=episode, rewards=taught.rewards, opening=opening, sizes_px=part.scenes.sizes_px)
+        return taught, Played(episode=episode, rewards=taught.rewards)
 
     def _auxiliary(self, part: Batch, episode: Episode, target: Any) -> Mapping[str, tuple[Tensor, float]]:
         losses = {}

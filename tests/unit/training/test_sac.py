@@ -13,7 +13,7 @@ from foveate.core import Observation
 from foveate.critics.set_q import SetQ, SetQConfig
 from foveate.critics.spatial_q import SpatialQ, SpatialQConfig
 from foveate.errors import IncompatibleError, TrainingError, UsageError
-from foveate.geometry.viewpoint import grid_centers, whole_scene
+from foveate.geometry.viewpoint import grid_centers
 from foveate.noise import Noise
 from foveate.policies.spatial import Spatial, SpatialConfig
 from foveate.policies.squashed_gaussian import SquashedGaussian, SquashedGaussianConfig
@@ -117,10 +117,7 @@ def played(family: str, policy: str = "squashed_gaussian", rows: int = 6) -> tup
     batch = Bars().batch(np.arange(rows), 0)
     with torch.no_grad():
         episode = play(system, batch, num_looks=2, noise=Noise(seed=0, scenes=batch.indices))
-    opening = None
-    if system.model.opening == "glance":
-        opening = batch.scenes.read(whole_scene(rows), system.model.glimpse_size_px(0)).pixels
-    return system, episode, remembered(episode, torch.arange(rows * 2.0).view(rows, 2), opening, batch.scenes.sizes_px)
+    return system, episode, remembered(episode, torch.arange(rows * 2.0).view(rows, 2))
 
 
 @pytest.mark.parametrize("family", ["glance_focus", "elastic_tokens"])
@@ -225,6 +222,18 @@ def test_a_loss_that_is_not_finite_stops_the_run() -> None:
         run.agent.log_temperature.fill_(float("nan"))
     with pytest.raises(TrainingError, match="reward_scale"):
         run.run()
+
+
+def test_what_is_frozen_stays_in_evaluation_mode() -> None:
+    """An update looks at episodes in evaluation mode; running statistics of frozen parts must not drift afterwards."""
+    run = trainer(system=tiny_system(policy="spatial", critic="spatial_q"), learner="sac", sac=SAC, steps=3)
+    frozen = run.system.model.focus_net.requires_grad_(False)
+    run.run()
+    run.system.train()
+    assert len(run.agent.replay) >= SAC.start_transitions
+    run.agent.learn(lr_scale=1.0, seed=0)
+    assert not frozen.training
+    assert run.system.model.glance_net.training
 
 
 # -- stages ------------------------------------------------------------------------------------------------------------
