@@ -56,8 +56,10 @@ def model_modules(config: ElasticTokensConfig, *, depth: int) -> Modules:
         yield from inside(f"canvas.blocks.{i}", f"mae.decoder_blocks.{i}", GAINED_BLOCK)
     yield "canvas.norm", "mae.decoder_norm"
     yield "answer.pixels", "mae.decoder_pred"
-    for i in range(4 * len(config.answer.get("widths", ()))):
-        yield f"answer.up.{i}", f"mae.decoder_segment.conv_head.{i}"
+    widths = config.answer.get("widths", ())
+    for i in range(4 * len(widths)):
+        part, number = ("up", i) if i < 4 * len(widths) - 4 else ("last", i - 4 * len(widths) + 4)
+        yield f"answer.{part}.{number}", f"mae.decoder_segment.conv_head.{i}"
 
 
 def actor_modules() -> Modules:

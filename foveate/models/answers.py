@@ -1,12 +1,15 @@
 """What a family that paints a canvas can answer: classes, pixels or segments.
 
-An answer reads the class token and the cells, and says what it costs. Names are those of :data:`ANSWERS`.
-Shape letters: n rows, c token features, d cell features, m = R x S cells, K outputs, C bands, H x W canvas pixels.
+An answer reads what the family knows of the scene, and says what it costs. Names are those of :data:`ANSWERS`.
+Shape letters: n rows, p patches, c token features, d cell features, m = R x S cells, K outputs, C bands, H x W canvas
+pixels.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -16,9 +19,23 @@ from foveate.layers.macs import conv_macs, linear_macs
 from foveate.models.vit import init_linear
 from foveate.registry import Registry
 
+LEAST_RELEVANCE = 0.01  # the class token's, which shows no place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """Of the scenes, after any number of looks."""
+
+    tokens: Tensor  # [n, 1 + p, c] the class token first
+    mask: Tensor  # [n, p] where a patch was seen
+    cells: Tensor | None  # [n, m, d]
+    mosaic: Tensor | None  # [n, C + 1, H, W] what was seen, painted (:mod:`.mosaic`)
+    relevance: Tensor | None  # [n, p] >= 0: of what each patch shows, times how closely
+
+
 ANSWERS: Registry[Any] = Registry("answer")
 ANSWERS.register("classes", "foveate.models.answers:ClassAnswer")
-ANSWERS.register("cell_classes", "foveate.models.answers:CellClassAnswer")
+ANSWERS.register("token_classes", "foveate.models.answers:TokenClassAnswer")
 ANSWERS.register("pixels", "foveate.models.answers:PixelAnswer")
 ANSWERS.register("segments", "foveate.models.answers:SegmentAnswer")
 
@@ -26,49 +43,56 @@ ANSWERS.register("segments", "foveate.models.answers:SegmentAnswer")
 class ClassAnswer(nn.Module):
     """Logits ``[n, K]`` from the class token."""
 
-    needs_canvas, is_dense = False, False
+    needs_canvas, is_dense, reads_relevance = False, False, False
 
     def __init__(self, *, num_outputs: int, token_dim: int, **_: Any) -> None:
         super().__init__()
         self.logits = nn.Linear(token_dim, num_outputs)
         init_linear(self.logits)
 
-    def forward(self, start: Tensor, cells: Tensor | None) -> Tensor:
-        logits: Tensor = self.logits(start)
+    def forward(self, known: Known) -> Tensor:
+        logits: Tensor = self.logits(known.tokens[:, 0])
         return logits
 
-    def macs(self) -> int:
+    def macs(self, num_patches: int) -> int:
         return linear_macs(1, self.logits.in_features, self.logits.out_features)
 
 
-class CellClassAnswer(nn.Module):
-    """Logits ``[n, K]`` from the cells that matter, by attention: a short way from what was seen to the answer, where a
-    class token must first learn to ask."""
+class TokenClassAnswer(nn.Module):
+    """Logits ``[n, K]`` from the tokens that matter, by attention, which starts from the family's relevance where there
+    is one: what lies where the thing is expected is read first. A class token must learn all of this by itself."""
 
-    needs_canvas, is_dense = True, False
+    needs_canvas, is_dense, reads_relevance = False, False, True
 
-    def __init__(self, *, num_outputs: int, cell_dim: int, grid: tuple[int, int], hidden: int = 64, **_: Any) -> None:
+    def __init__(self, *, num_outputs: int, token_dim: int, hidden: int = 64, **_: Any) -> None:
         super().__init__()
-        self.grid = grid
-        self.weigh = nn.Linear(cell_dim, 1)
-        self.read = nn.Sequential(nn.Linear(cell_dim, hidden), nn.GELU())
+        self.weigh = nn.Linear(token_dim, 1)
+        self.relevance_gain = nn.Parameter(torch.ones(()))
+        self.read = nn.Sequential(nn.Linear(token_dim, hidden), nn.GELU())
         self.logits = nn.Linear(hidden, num_outputs)
 
-    def forward(self, start: Tensor, cells: Tensor) -> Tensor:
-        weight = self.weigh(cells).softmax(1)
-        logits: Tensor = self.logits((weight * self.read(cells)).sum(1))
+    def forward(self, known: Known) -> Tensor:
+        appeal = self.weigh(known.tokens)[..., 0]
+        if known.relevance is not None:
+            shown = nn.functional.pad(known.relevance, (1, 0)).clamp(min=LEAST_RELEVANCE)
+            appeal = appeal + self.relevance_gain * shown.log()
+        exists = torch.cat([known.mask.new_ones(len(known.mask), 1), known.mask], dim=1)
+        weight = appeal.masked_fill(~exists, -math.inf).softmax(1)
+        logits: Tensor = self.logits((weight[..., None] * self.read(known.tokens)).sum(1))
         return logits
 
-    def macs(self) -> int:
-        hidden, count = self.logits.in_features, math.prod(self.grid)
-        return linear_macs(count, self.weigh.in_features, 1 + hidden) + linear_macs(1, hidden, self.logits.out_features)
+    def macs(self, num_patches: int) -> int:
+        hidden = self.logits.in_features
+        each = linear_macs(1 + num_patches, self.weigh.in_features, 1 + hidden)
+        return each + linear_macs(1, hidden, self.logits.out_features)
 
 
 class PixelAnswer(nn.Module):
     """``pixels`` ``[n, C, H, W]`` of the whole scene, in [0, 1] of its range, and ``log_error`` ``[n, R, S]``: of each
-    cell the logarithm of the squared error that its pixels are expected to have."""
+    cell the logarithm of the squared error that its pixels are expected to have. Over a mosaic, what the cells say is
+    added to it, and ``seen`` and ``seen_mask`` say which pixels were seen as closely as the canvas shows them."""
 
-    needs_canvas, is_dense = True, True
+    needs_canvas, is_dense, reads_relevance = True, True, False
 
     def __init__(
         self,
@@ -89,19 +113,33 @@ class PixelAnswer(nn.Module):
         self.log_error = nn.Linear(cell_dim, 1)
         self.apply(init_linear)
 
-    def forward(self, start: Tensor, cells: Tensor) -> dict[str, Tensor]:
+    def forward(self, known: Known) -> dict[str, Tensor]:
+        cells, mosaic = known.cells, known.mosaic
+        assert cells is not None
         (rows, cols), side, bands = self.grid, self.patch_px, self.num_bands
         patches = self.pixels(cells).float().reshape(-1, rows, cols, side, side, bands)
         normed = patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, bands, rows * side, cols * side)
-        pixels = normed * self.get_buffer("std") + self.get_buffer("mean")
         # What foretells the error must not make pixels more predictable instead of better.
-        return {"pixels": pixels, "log_error": self.log_error(cells.detach()).float().reshape(-1, rows, cols)}
+        log_error = self.log_error(cells.detach()).float().reshape(-1, rows, cols)
+        if mosaic is None:
+            return {"pixels": self._unit(normed), "log_error": log_error}
+        seen, closeness = mosaic[:, :-1], mosaic[:, -1:]
+        return {
+            "pixels": self._unit(seen + normed),
+            "log_error": log_error,
+            "seen": self._unit(seen),
+            "seen_mask": closeness >= 1,
+        }
 
-    def doubt(self, cells: Tensor) -> Tensor:
+    def _unit(self, normed: Tensor) -> Tensor:
+        """In [0, 1] of the range."""
+        return normed * self.get_buffer("std") + self.get_buffer("mean")
+
+    def doubt(self, known: Known) -> Tensor:
         """Expected squared error ``[n, m]`` of each cell's pixels."""
-        return self.log_error(cells)[..., 0].float().exp()
+        return self.log_error(known.cells)[..., 0].float().exp()
 
-    def macs(self) -> int:
+    def macs(self, num_patches: int) -> int:
         return linear_macs(math.prod(self.grid), self.pixels.in_features, self.pixels.out_features + 1)
 
     def doubt_macs(self) -> int:
@@ -109,47 +147,67 @@ class PixelAnswer(nn.Module):
 
 
 class SegmentAnswer(nn.Module):
-    """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones."""
+    """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones. Over a mosaic,
+    the largest of them also see its ``edges``: cells know what there is, the mosaic where exactly it ends."""
 
-    needs_canvas, is_dense = True, True
+    needs_canvas, is_dense, reads_relevance = True, True, False
 
     def __init__(
         self,
         *,
         num_outputs: int,
+        num_bands: int,
         cell_dim: int,
         grid: tuple[int, int],
+        reads_mosaic: bool,
         widths: tuple[int, ...] = (512, 256, 256, 256, 256),
+        edges: int = 16,
         **_: Any,
     ) -> None:
         super().__init__()
-        self.grid = grid
+        self.grid, self.num_outputs, self.widths = grid, num_outputs, (cell_dim, *widths)
         layers: list[nn.Module] = []
-        for before, width, is_last in zip(
-            (cell_dim, *widths), widths, [*[False] * (len(widths) - 1), True], strict=False
-        ):
-            layers += [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.GELU()]
-            if not is_last:
-                layers.append(nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False))
-        self.widths, self.num_outputs = (cell_dim, *widths), num_outputs
-        self.up = nn.Sequential(*layers, nn.Conv2d(widths[-1], num_outputs, 1))
+        for before, width in pairwise(self.widths[:-1]):
+            layers += [*_conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)]
+        self.up = nn.Sequential(*layers)
+        self.edges = nn.Sequential(*_conv(num_bands + 1, edges)) if reads_mosaic else None
+        self.last = nn.Sequential(
+            *_conv(self.widths[-2] + (edges if reads_mosaic else 0), widths[-1]), nn.Conv2d(widths[-1], num_outputs, 1)
+        )
 
-    def forward(self, start: Tensor, cells: Tensor) -> Tensor:
-        logits: Tensor = self.up(cells.transpose(1, 2).unflatten(2, self.grid))
+    def forward(self, known: Known) -> Tensor:
+        assert known.cells is not None
+        large = self.up(known.cells.transpose(1, 2).unflatten(2, self.grid))
+        if self.edges is not None:
+            assert known.mosaic is not None
+            shrunk = nn.functional.adaptive_avg_pool2d(known.mosaic, tuple(large.shape[-2:]))
+            large = torch.cat([large, self.edges(shrunk).to(large.dtype)], dim=1)
+        logits: Tensor = self.last(large)
         return logits.float()
 
-    def doubt(self, cells: Tensor) -> Tensor:
+    def doubt(self, known: Known) -> Tensor:
         """Entropy ``[n, m]`` of the classes, mean over each cell, in nats."""
-        p = self.forward(cells[:, 0], cells).softmax(1)
+        p = self.forward(known).softmax(1)
         entropy = -(p * p.clamp(min=1e-12).log()).sum(1)
         return nn.functional.adaptive_avg_pool2d(entropy, self.grid).flatten(1)
 
     def doubt_macs(self) -> int:
-        return self.macs()
+        return self.macs(0)
 
-    def macs(self) -> int:
+    def macs(self, num_patches: int) -> int:
         total, grid = 0, self.grid
-        for i, (before, width) in enumerate(zip(self.widths, self.widths[1:], strict=False)):
-            grid = self.grid if i == 0 else (2 * grid[0], 2 * grid[1])
+        for before, width in pairwise(self.widths[:-1]):
             total += conv_macs(grid, before, width, (3, 3))
-        return total + conv_macs(grid, self.widths[-1], self.num_outputs, (1, 1))
+            grid = (2 * grid[0], 2 * grid[1])
+        for net in (self.edges, self.last):
+            total += sum(_macs(layer, grid) for layer in net or () if isinstance(layer, nn.Conv2d))
+        return total
+
+
+def _conv(before: int, width: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, width, 3, padding=1), nn.BatchNorm2d(width), nn.GELU()]
+
+
+def _macs(layer: nn.Conv2d, grid: tuple[int, int]) -> int:
+    kernel = (layer.kernel_size[0], layer.kernel_size[1])
+    return conv_macs(grid, layer.in_channels, layer.out_channels, kernel)

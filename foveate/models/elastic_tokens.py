@@ -26,10 +26,11 @@ from foveate.core import Camera, Look, Observation, ObservationShape, Opening, P
 from foveate.errors import UsageError, suggest
 from foveate.geometry.patches import patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
-from foveate.models.answers import ANSWERS
+from foveate.models.answers import ANSWERS, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
 from foveate.models.canvas import Canvas, CanvasConfig, pooled, pooled_macs
 from foveate.models.elastic_encoder import ELASTIC_SIZES, ElasticEncoder, ElasticEncoderConfig
+from foveate.models.mosaic import blank, paint_macs, painted
 from foveate.models.preprocess import Preprocess
 from foveate.models.zooms import gains, square_candidates, zoom_grids
 
@@ -70,7 +71,7 @@ class ElasticTokensConfig:
     shared_depth: int = 2
     """With ``compute="cached"``: blocks that see all glimpses."""
     answer: Mapping[str, Any] = field(default_factory=lambda: {"name": "classes"})
-    """"classes" (from the class token), "cell_classes" (from the cells, which small nets learn sooner), "pixels" or
+    """"classes" (from the class token), "token_classes" (from all tokens, which small nets learn sooner), "pixels" or
     "segments", and options."""
     canvas: Mapping[str, Any] | None = None
     """Options of the :class:`~foveate.models.canvas.Canvas`; None: none is painted, and candidates are described by
@@ -125,6 +126,7 @@ class ElasticTokensState(Rowwise):
     latent: Tensor | None  # [n, p, c] what agents are told instead
     importance: Tensor | None  # [n, p]
     cells: Tensor | None  # [n, R * S, d]
+    mosaic: Tensor | None  # [n, C + 1, H, W] what was seen, painted; the closeness in the last band
     pixels: Tensor  # [n, p, C, h, w] normalised
     boxes: Tensor  # [n, p, 4] in patches of the canvas
     closeness: Tensor  # [n, R * S] the closest that each cell was seen, in glimpse pixels per canvas pixel
@@ -155,12 +157,16 @@ class ElasticTokens(nn.Module):
             )
         )
         self.grid = c.patch_grid
-        self.canvas = None if c.canvas is None else Canvas(_canvas_config(c, self.grid), token_dim=shape["dim"])
+        self.canvas: Canvas | None = None
+        if c.canvas is not None:
+            shape_of_canvas = _canvas_config(c, self.grid)
+            self.canvas = Canvas(shape_of_canvas, token_dim=shape["dim"], num_bands=c.num_bands, canvas_px=c.canvas_px)
         self.cell_grid = self.grid if self.canvas is None else self.canvas.config.grid
         options = dict(c.answer)
         self.answer = ANSWERS.get(options.pop("name"))(
             num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=shape["dim"],
-            cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std, **options,
+            cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std,
+            reads_mosaic=self._has_mosaic, **options,
         )  # fmt: skip
         self.register_buffer("cell_centers", grid_centers(self.cell_grid, torch.zeros(1))[None], persistent=False)
         self.zoom_grids = zoom_grids(c.zooms, c.canvas_px)
@@ -215,6 +221,14 @@ class ElasticTokens(nn.Module):
         return 0 if self.canvas is None else self.canvas.config.dim
 
     @property
+    def _has_mosaic(self) -> bool:
+        return self.canvas is not None and self.canvas.reader is not None
+
+    @property
+    def _answers_by_relevance(self) -> bool:
+        return self.answer.reads_relevance and self.auxiliary is not None
+
+    @property
     def _num_slots(self) -> int:
         return (self.config.max_looks + (self.config.opening == "glance")) * self.config.glimpse_grid**2
 
@@ -232,6 +246,7 @@ class ElasticTokens(nn.Module):
             latent=None,
             importance=None,
             cells=None,
+            mosaic=blank(counts, num_bands=c.num_bands, size_px=c.canvas_px) if self._has_mosaic else None,
             pixels=zeros.expand(n, p, c.num_bands, c.patch_px, c.patch_px),
             boxes=zeros.expand(n, p, 4),
             closeness=zeros.expand(n, cells),
@@ -258,7 +273,8 @@ class ElasticTokens(nn.Module):
     ) -> ElasticTokensState:
         """The valid glimpses in the next free slots."""
         each = self.config.glimpse_grid**2
-        pixels, boxes = self._patches(self.preprocess(glimpses)), self._boxes(viewpoints, state.sizes_px)
+        normed = self.preprocess(glimpses)
+        pixels, boxes = self._patches(normed), self._boxes(viewpoints, state.sizes_px)
         kept, all_pixels, all_boxes = state.kept.clone(), state.pixels.clone(), state.boxes.clone()
         turn = state.num_seen[:, None] + valid.cumsum(1) - 1  # [n, k] slot of each valid glimpse
         for i in range(valid.shape[1]):
@@ -277,6 +293,7 @@ class ElasticTokens(nn.Module):
             state, kept=kept, pixels=all_pixels, boxes=all_boxes, num_seen=state.num_seen + valid.sum(1),
             closeness=torch.maximum(state.closeness, (seen_cells * close[..., None]).amax(1)),
             coverage=state.coverage + covers.sum(1),
+            mosaic=None if state.mosaic is None else painted(state.mosaic, normed, viewpoints, close),
         )  # fmt: skip
 
     def _fused(self, state: ElasticTokensState) -> ElasticTokensState:
@@ -297,9 +314,7 @@ class ElasticTokens(nn.Module):
             tokens=nn.functional.pad(fused.tokens * exists, spare),
             latent=None if fused.tapped is None else nn.functional.pad((fused.tapped * exists)[:, 1:], spare),
             importance=None if importance is None else nn.functional.pad(importance, spare[2:]),
-            cells=None
-            if self.canvas is None
-            else self.canvas(fused.tokens, mask, self._seen_viewpoints(state)[:, :used]),
+            cells=None if self.canvas is None else self.canvas(fused.tokens, mask, state.mosaic),
         )
 
     def observe(self, state: ElasticTokensState) -> Observation:
@@ -322,7 +337,27 @@ class ElasticTokens(nn.Module):
         )
 
     def predict(self, state: ElasticTokensState) -> Any:
-        return self.answer(state.tokens[:, 0], state.cells)
+        return self.answer(self._known(state))
+
+    def _known(self, state: ElasticTokensState) -> Known:
+        return Known(
+            tokens=state.tokens,
+            mask=self._mask(state),
+            cells=state.cells,
+            mosaic=state.mosaic,
+            relevance=self._shown(state),
+        )
+
+    @torch.no_grad()
+    def _shown(self, state: ElasticTokensState) -> Tensor | None:
+        """``[n, p]``: the attention that each patch's area has, times how closely it shows it."""
+        if not self._answers_by_relevance:
+            return None
+        assert state.cells is not None
+        viewpoints, each = self._seen_viewpoints(state), self.config.glimpse_grid
+        per_cell = self.auxiliary.attention(state.cells.float())[..., None]
+        area = viewpoints[..., 2] * viewpoints[..., 3] * math.prod(self.cell_grid)
+        return pooled(per_cell, viewpoints, self.cell_grid)[..., 0] * area * self._closeness(viewpoints * each)
 
     def auxiliary_prediction(self, state: ElasticTokensState) -> Tensor:
         """The task's prediction from the cells alone: what trains them where the answer does not need them."""
@@ -355,7 +390,7 @@ class ElasticTokens(nn.Module):
         if self.auxiliary is not None:
             per_cell = self.auxiliary.attention(state.cells.float())
         else:
-            per_cell = self.answer.doubt(state.cells)
+            per_cell = self.answer.doubt(self._known(state))
         here = self._closeness(state.candidates)
         return gains(per_cell.float(), state.closeness, here, state.candidates, self.cell_grid)
 
@@ -409,7 +444,7 @@ class ElasticTokens(nn.Module):
             "look/extract": encoder.extract_macs(each),
             "look/fuse": tuple(encoder.fuse_macs(count) for count in counts[1:]),
             "open/fuse": encoder.fuse_macs(counts[0]),
-            "predict/answer": self.answer.macs(),
+            "predict/answer": self.answer.macs(counts[-1]),  # all slots, filled or not
         }
         if first:
             parts["open/extract"] = encoder.extract_macs(each)
@@ -418,10 +453,15 @@ class ElasticTokens(nn.Module):
         if self.canvas is not None:
             parts["open/canvas"] = self.canvas.macs(counts[0])
             parts["look/canvas"] = tuple(self.canvas.macs(count) for count in counts[1:])
+        if self._has_mosaic:
+            parts["look/mosaic"] = paint_macs(c.num_bands, self.glimpse_size_px(1), c.canvas_px)
+            parts |= {"open/mosaic": parts["look/mosaic"]} if first else {}
         if c.relevance != "none":
             cells = math.prod(self.cell_grid)
             head = self.answer.doubt_macs() if self.auxiliary is None else self.auxiliary.attention_macs(cells)
             parts["observe/relevance"] = head + pooled_macs(num, self.cell_grid, 2)
+            if self._answers_by_relevance:
+                parts["predict/relevance"] = head + pooled_macs(self._num_slots, self.cell_grid, 1)
         total = {f"{kind}_macs": _summed(parts, kind) for kind in ("open", "look", "observe", "predict")}
         return Price(**total, parts=parts)
 

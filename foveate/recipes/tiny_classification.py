@@ -17,8 +17,9 @@ from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, label_and_place
 
 CANVAS_PX = 128
-ENCODER = {"dim": 64, "depth": 4, "num_heads": 4}
-CANVAS = {"dim": 64, "depth": 1, "num_heads": 4, "starts_from_seen": True}
+ENCODER = {"dim": 64, "depth": 2, "num_heads": 4}
+READER = {"name": "conv", "channels": (24, 48, 64), "strides": (4, 2, 2), "kernels": (5, 3, 3)}
+CANVAS = {"dim": 64, "depth": 1, "num_heads": 4, "grid": (8, 8), "reader": READER}
 
 
 def tiny_model(**settings: Any) -> dict[str, Any]:
@@ -28,9 +29,11 @@ def tiny_model(**settings: Any) -> dict[str, Any]:
         "mean": (0.35,),
         "std": (0.15,),
         "size": ENCODER,
-        "stem": "conv",
-        "layer_scale": 1.0,
+        "stem": "max",
+        "layer_scale": 0.1,
         "canvas_px": (CANVAS_PX, CANVAS_PX),
+        "patch_px": 32,
+        "glimpse_grid": 1,
         "canvas": CANVAS,
         **settings,
     }
@@ -49,7 +52,7 @@ def tiny_classification(*, steps: int = 1500, seconds: float | None = None, seed
     )
     names = ("none", *ComposedSet(scenes).class_names)
     model = tiny_model(
-        num_outputs=len(names), max_looks=3, opening="glance", answer={"name": "cell_classes"}, relevance="places"
+        num_outputs=len(names), max_looks=3, opening="glance", answer={"name": "token_classes"}, relevance="places"
     )
     return Recipe(
         name="tiny_classification",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from foveate.recipes.recipe import Recipe
+from foveate.recipes.tiny_classification import READER
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
 from foveate.training.lesson import LossConfig
@@ -30,7 +31,7 @@ def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed
         "patch_px": GLIMPSE_PX,
         "glimpse_grid": 1,
         "canvas_px": SCENE_PX,
-        "canvas": {"dim": 96, "depth": 1, "num_heads": 4, "starts_from_seen": True},
+        "canvas": {"dim": 96, "depth": 1, "num_heads": 4, "reader": READER},
         "answer": {"name": "pixels"},
         "relevance": "doubt",
         "max_looks": NUM_LOOKS,

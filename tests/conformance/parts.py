@@ -53,7 +53,12 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
             "latent_block": 1,
             "stem": "conv",
         },
-        "places": {**TEST, "canvas": {**CANVAS, "grid": (5, 6), "starts_from_seen": True}, "relevance": "places"},
+        "places": {
+            **TEST,
+            "canvas": {**CANVAS, "grid": (5, 6), "reader": {"name": "conv"}},
+            "relevance": "places",
+            "stem": "max",
+        },
         "pixels": {**TEST, "canvas": CANVAS, "answer": {"name": "pixels"}, "relevance": "doubt", "compute": "cached"},
         "segments": {**TEST, "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, **LEGACY},
     },
