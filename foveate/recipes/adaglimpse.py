@@ -9,6 +9,7 @@ norms and are told places in [0, 1]; the backbone's rate is for a start from scr
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,49 +37,6 @@ CANVASES = {  # of each size of encoder
 }
 WIDE = (512, 256, 256, 256, 256)
 WIDTHS = {"test": (16, 8), "nano": (96, 64, 48, 32), "tiny": WIDE, "small": WIDE, "base": WIDE, "large": WIDE}
-
-
-def imagenet_classification(folder: Folder, **options: Any) -> Recipe:
-    """14 glimpses of 32 px; README: 77.5 %."""
-    return adaglimpse(folder, name="imagenet_classification", dataset="imagenet", target="label", **options)
-
-
-def imagenet_reconstruction(folder: Folder, **options: Any) -> Recipe:
-    """12 glimpses of 32 px; README: RMSE 14.5."""
-    return adaglimpse(folder, name="imagenet_reconstruction", dataset="imagenet", target="picture", **options)
-
-
-def ade20k_segmentation(folder: Folder, **options: Any) -> Recipe:
-    """8 glimpses of 48 px; README: mIoU 25.7."""
-    options = {"glimpse_grid": 3, **options}
-    return adaglimpse(folder, name="ade20k_segmentation", dataset="ade20k", target="mask", **options)
-
-
-def ade20k_reconstruction(folder: Folder, **options: Any) -> Recipe:
-    """12 glimpses of 32 px; README: RMSE 14.0, trained on ImageNet."""
-    return adaglimpse(folder, name="ade20k_reconstruction", dataset="ade20k", target="picture", **options)
-
-
-def coco_reconstruction(folder: Folder, **options: Any) -> Recipe:
-    """12 glimpses of 32 px; README: RMSE 14.5, trained on ImageNet."""
-    return adaglimpse(folder, name="coco_reconstruction", dataset="coco", target="picture", **options)
-
-
-def sun360_classification(folder: Folder, **options: Any) -> Recipe:
-    """Panoramas of 26 kinds of place, 14 glimpses of 32 px; mirrored, never cut, as the paper does."""
-    options = {"area_frac": None, **options}
-    return adaglimpse(folder, name="sun360_classification", dataset="sun360", target="label", **options)
-
-
-def sun360_reconstruction(folder: Folder, **options: Any) -> Recipe:
-    """12 glimpses of 32 px; README: RMSE 11.1, trained on ImageNet."""
-    options = {"area_frac": None, **options}
-    return adaglimpse(folder, name="sun360_reconstruction", dataset="sun360", target="picture", **options)
-
-
-def image_folder_reconstruction(folder: Folder, **options: Any) -> Recipe:
-    """Any folder of pictures, split by their content."""
-    return adaglimpse(folder, name="image_folder_reconstruction", dataset="pictures", target="picture", **options)
 
 
 LOOKS: dict[Target, int] = {"label": 14, "picture": 12, "mask": 8}
@@ -188,3 +146,28 @@ def _system(
         critic=PartSpec(name="set_q"),
         task=PartSpec(name=TASKS[target], config=task),
     )
+
+
+# A reader of the signature, such as the command line, sees all options of each run, and their defaults.
+imagenet_classification = partial(adaglimpse, name="imagenet_classification", dataset="imagenet", target="label")
+"""14 glimpses of 32 px; README: 77.5 %."""
+imagenet_reconstruction = partial(adaglimpse, name="imagenet_reconstruction", dataset="imagenet", target="picture")
+"""12 glimpses of 32 px; README: RMSE 14.5."""
+ade20k_segmentation = partial(adaglimpse, name="ade20k_segmentation", dataset="ade20k", target="mask", glimpse_grid=3)
+"""8 glimpses of 48 px; README: mIoU 25.7."""
+ade20k_reconstruction = partial(adaglimpse, name="ade20k_reconstruction", dataset="ade20k", target="picture")
+"""12 glimpses of 32 px; README: RMSE 14.0, trained on ImageNet."""
+coco_reconstruction = partial(adaglimpse, name="coco_reconstruction", dataset="coco", target="picture")
+"""12 glimpses of 32 px; README: RMSE 14.5, trained on ImageNet."""
+sun360_classification = partial(
+    adaglimpse, name="sun360_classification", dataset="sun360", target="label", area_frac=None
+)
+"""Panoramas of 26 kinds of place, 14 glimpses of 32 px; mirrored, never cut, as the paper does."""
+sun360_reconstruction = partial(
+    adaglimpse, name="sun360_reconstruction", dataset="sun360", target="picture", area_frac=None
+)
+"""12 glimpses of 32 px; README: RMSE 11.1, trained on ImageNet."""
+image_folder_reconstruction = partial(
+    adaglimpse, name="image_folder_reconstruction", dataset="pictures", target="picture"
+)
+"""Any folder of pictures, split by their content."""

@@ -8,7 +8,9 @@ import pytest
 
 from foveate.cli.data import recipe_of
 from foveate.errors import UsageError
+from foveate.recipes import RECIPES
 from foveate.training.config import ENDLESS, TrainConfig
+from tests.unit.recipes.test_adaglimpse import LAYOUTS
 from tests.unit.recipes.test_picture_folder import fill
 
 
@@ -38,6 +40,16 @@ def test_a_folder_takes_ten_minutes_and_a_recipe_its_own_steps(folder: Path) -> 
     train = recipe_of("visual_search").train
     assert train.steps < ENDLESS
     assert train.seconds is None
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if not RECIPES.facts(name).get("needs_start")])
+def test_every_recipe_takes_what_each_command_asks(folder: Path, tmp_path: Path, name: str) -> None:
+    """A bound and a seed; one that goes by keyword only would refuse them all."""
+    place = (
+        f":{LAYOUTS[name](tmp_path) if name in LAYOUTS else folder}" if RECIPES.facts(name).get("needs_folder") else ""
+    )
+    recipe = recipe_of(name + place, steps=3, seed=5)
+    assert (recipe.train.steps, recipe.train.seed) == (3, 5)
 
 
 def test_a_setting_that_a_recipe_does_not_have_is_refused(folder: Path) -> None:
