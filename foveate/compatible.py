@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,13 +20,24 @@ def check_compatible(scenes: Scenes, player: Player) -> None:
     """
     if len(scenes) == 0:
         raise DataError("the scene batch is empty; there is nothing to look at")
-    _check_pixels(scenes, player.model)
+    check_pixels(scenes, player.model)
     for part in (player.policy, player.critic):
         _check_observed(part, player.model)
     _check_rules(player)
 
 
-def _check_pixels(scenes: Scenes, model: ActiveModel) -> None:
+class ReadsPixels(Protocol):
+    """What every net that is fed from scenes says of itself."""
+
+    @property
+    def num_bands(self) -> int: ...
+
+    @property
+    def value_range(self) -> tuple[float, float]: ...
+
+
+def check_pixels(scenes: Scenes, model: ReadsPixels) -> None:
+    """Raises IncompatibleError for scenes of other bands, or of another range of values."""
     if scenes.num_bands != model.num_bands:
         raise IncompatibleError(
             f"the scenes have {scenes.num_bands} bands, the model reads {model.num_bands}: convert the scenes, or "

@@ -41,6 +41,11 @@ def train(
     amp: Annotated[bool, typer.Option("--amp", help="Automatic mixed precision (bfloat16).")] = False,
     looks: Annotated[int | None, typer.Option(min=1, help="Looks of a training episode.")] = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirrored pictures mean the same.")] = False,
+    size: Annotated[str | None, typer.Option(help="Of the model, where a recipe has several: tiny, small, ...")] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="A timm classifier to learn from instead of labels, where a recipe can.")
+    ] = None,
+    teacher_weights: Annotated[str | None, typer.Option(help="The file of its weights.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Train a model that looks, calibrate its budgets on held-out pictures, and measure it beside its controls.
@@ -58,7 +63,8 @@ def train(
         raise UsageError(f"--freeze is {freeze!r}, but nothing is trained yet that could be kept: give --from too")
     is_main = rank_here() == 0
     settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
-    settings |= {"flip": flip, "amp": amp, "freeze": freeze, **start_identity(start)}
+    settings |= {"flip": flip, "amp": amp, "freeze": freeze, "size": size, **start_identity(start)}
+    settings |= {"teacher": teacher, "teacher_weights": teacher_weights}
     folder = out or default_folder(data)
     if is_main:
         check_run(folder, settings, resume=resume)
@@ -138,7 +144,7 @@ def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
     """The recipe that the command line describes."""
     from foveate.cli.data import recipe_of
 
-    names = ("minutes", "steps", "seed", "looks", "flip", "start", "freeze")
+    names = ("minutes", "steps", "seed", "looks", "flip", "start", "freeze", "size", "teacher", "teacher_weights")
     recipe = recipe_of(settings["data"], processes=processes, **{name: settings[name] for name in names})
     if settings["policy"]:
         recipe = recipe.with_policy(settings["policy"])

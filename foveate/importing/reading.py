@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from foveate.errors import ModelFolderError
 
@@ -50,11 +52,14 @@ INERT_GLOBALS: list[Any] = [
 
 
 def read_file(path: Path, *, give: str) -> Mapping[str, Any]:
-    """What a checkpoint file holds, by name. ``give``: what to give instead, for the message where there is no file.
+    """What a checkpoint file holds, by name; of a ``.safetensors`` its tensors. ``give``: what to give instead, for the
+    message where there is no file.
 
     Raises ModelFolderError."""
     if not path.is_file():
         raise ModelFolderError(f"{path}: no such file. {give}")
+    if path.suffix == ".safetensors":
+        return _tensors_only(path)
     try:
         with torch.serialization.safe_globals(INERT_GLOBALS):
             # Mapped, so that the optimiser's state (two thirds of the file) is never read.
@@ -72,6 +77,13 @@ def read_file(path: Path, *, give: str) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise ModelFolderError(f"{path}: holds a {type(content).__name__}, not weights by name.")
     return content
+
+
+def _tensors_only(path: Path) -> Mapping[str, Any]:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelFolderError(f"{path}: damaged, or not a .safetensors file ({error}).") from error
 
 
 def plain_settings(values: Any) -> dict[str, Any]:

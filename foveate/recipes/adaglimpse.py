@@ -16,6 +16,7 @@ import numpy as np
 
 from foveate.datasets import DATASETS
 from foveate.datasets.listing import Pictures, Target
+from foveate.errors import UsageError, suggest
 from foveate.recipes.recipe import Recipe
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
@@ -23,6 +24,9 @@ from foveate.training.lesson import LossConfig
 from foveate.training.picture_augment import PictureAugment
 from foveate.training.picture_source import PictureSource, Resample
 from foveate.training.sac import SacConfig
+from foveate.training.sources import Source
+from foveate.training.taught_source import TaughtSource
+from foveate.training.timm_teacher import timm_teacher
 
 Folder = str | os.PathLike[str]
 SCENE_PX = (224, 224)
@@ -63,10 +67,17 @@ def adaglimpse(
     lr: float = 1e-4,
     seed: int = 0,
     amp: str = "off",
+    teacher: str | None = None,
+    teacher_weights: Folder | None = None,
 ) -> Recipe:
-    """One run. ``area_frac``: of random crops; None mirrors only, "usual" is the paper's for the task.
+    """One run. ``area_frac``: of random crops; None mirrors only, "usual" is the paper's for the task. ``teacher``: the
+    name of a timm classifier that sees whole scenes and is learned from instead of labels, with the file of its weights
+    (the paper's is deit3_base_patch16_224).
 
-    Raises DataError, with the remedy, for a folder of another layout."""
+    Raises DataError, with the remedy, for a folder of another layout, ModelFolderError for weights that do not fit the
+    teacher."""
+    if size not in CANVASES:
+        raise UsageError(f"size is {size!r}.{suggest(size, CANVASES)} Known: {', '.join(CANVASES)}")
     parts = _parts(DATASETS.get(dataset), folder, target, seed)
     num_looks = looks or LOOKS[target]
     frac = AREA_FRAC[target] if area_frac == "usual" else area_frac
@@ -97,10 +108,27 @@ def adaglimpse(
             seed=seed,
             eval_every=per_epoch,
         ),
-        source=source("train", augment=augment, resample=resample),
+        source=_taught(source("train", augment=augment, resample=resample), teacher, teacher_weights),
         calibration=source("calibrate"),
         test=source("test"),
     )
+
+
+def _taught(source: PictureSource, teacher: str | None, weights: Folder | None) -> Source:
+    """The same scenes, with what the teacher makes of them if there is one."""
+    if teacher is None and weights is None:
+        return source
+    if source.target != "label":
+        raise UsageError(
+            f"a teacher was given; it tells classes of scenes, and {source.pictures.name} is to teach a "
+            f"{source.target}: leave it out"
+        )
+    if teacher is None or weights is None:
+        raise UsageError(
+            f"teacher is {teacher!r} and teacher_weights {weights and os.fspath(weights)!r}: give both, the name of a "
+            "timm classifier and the file of its weights, or neither"
+        )
+    return TaughtSource(source, timm_teacher(teacher, weights, num_classes=len(source.pictures.class_names or ())))
 
 
 def _parts(reader: Any, folder: Folder, target: Target, seed: int) -> dict[str, Pictures]:

@@ -1,4 +1,6 @@
-"""One label per scene. Prediction: logits ``[n, K]``. Target: class indices ``[n]`` or distributions ``[n, K]``."""
+"""One label per scene. Prediction: logits ``[n, K]``. Target: class indices ``[n]`` or distributions ``[n, K]``; or
+``{"label": [n], "teacher": [n, K]}``, where a teacher's probabilities are learned, and the labels only measured by.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from foveate.tasks.certainty import categorical_certainty
+
+Target = Tensor | Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +36,25 @@ class Classification:
     def num_outputs(self) -> int:
         return len(self.config.class_names)
 
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def loss(self, prediction: Tensor, target: Target) -> Tensor:
+        """Cross-entropy ``[n]``; with a teacher KL(teacher || answer), and no label."""
+        if isinstance(target, Mapping):
+            log_p = prediction.float().log_softmax(1)
+            return nn.functional.kl_div(log_p, target["teacher"], reduction="none").sum(1)
         loss: Tensor = nn.functional.cross_entropy(
             prediction.float(), target, reduction="none", label_smoothing=self.config.label_smoothing
         )
         return loss
 
-    def score(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def score(self, prediction: Tensor, target: Target) -> Tensor:
         return -self.loss(prediction, target)
 
     def certainty(self, prediction: Tensor) -> Mapping[str, Tensor]:
         return categorical_certainty(prediction)
 
-    def metrics(self, prediction: Tensor, target: Tensor) -> Mapping[str, Tensor]:
-        label = target.argmax(1) if target.ndim == 2 else target
+    def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
+        label = target["label"] if isinstance(target, Mapping) else target
+        label = label.argmax(1) if label.ndim == 2 else label
         return {"correct": (prediction.argmax(1) == label).float()}
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:

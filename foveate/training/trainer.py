@@ -83,7 +83,8 @@ class Trainer:
     ) -> None:
         self.device = torch.device(device)
         self.world = join_world(self.device)
-        self.system, self.source, self.config, self.folder = system.to(self.device), source, config, folder
+        self.system, self.source = system.to(self.device), to_device(source, self.device)  # a teacher may be in it
+        self.config, self.folder = config, folder
         if config.batch_size % (self.world.size * config.accumulate):
             raise UsageError(
                 f"batch_size is {config.batch_size}; it must be a multiple of {self.world.size} processes x "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from foveate.errors import DataError
+from foveate.errors import DataError, UsageError
 from foveate.recipes import RECIPES
 from foveate.training.trainer import Trainer
 from tests.support import fake_datasets
@@ -46,6 +47,49 @@ def test_the_papers_numbers(tmp_path: Path) -> None:
     assert recipe.train.backbone == "alternating"
     assert recipe.train.learner == "sac"
     assert recipe.train.sac.gamma == 0.99
+
+
+def test_an_unknown_size_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"size is 'bsae'\. Did you mean 'base'"):
+        RECIPES.get("ade20k_segmentation")(tmp_path, size="bsae")
+
+
+def test_a_timm_net_teaches_in_place_of_labels(tmp_path: Path) -> None:
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    weights = tmp_path / "teacher.pth"
+    torch.save(timm.create_model("test_vit", num_classes=4).state_dict(), weights)
+    folder = fake_datasets.fake_imagenet(tmp_path / "data")
+    recipe = RECIPES.get("imagenet_classification")(folder, teacher="test_vit", teacher_weights=weights, **SMALL)
+    taught = recipe.source.batch(np.arange(3), 0).target
+    assert set(taught) == {"label", "teacher"}
+    for held_out in (recipe.calibration, recipe.test):
+        assert held_out.batch(np.arange(1), 0).target.shape == (1,)
+    short = recipe.with_train(eval_scenes=2, eval_every=4, alternate_every=1)
+    run = Trainer(short.build(), short.source, short.train, held_out=short.calibration, folder=tmp_path)
+    assert run.run().finished
+    net = recipe.source.teacher.net[1]
+    with torch.no_grad():
+        net.head.bias.add_(1.0)
+    torch.save(net.state_dict(), weights)
+    other = RECIPES.get("imagenet_classification")(folder, teacher="test_vit", teacher_weights=weights, **SMALL)
+    with pytest.raises(UsageError, match=r"was trained on other data .*teacher=test_vit-"):
+        Trainer(short.build(), other.source, short.train, folder=tmp_path).run(resume=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "expected"),
+    [
+        ("ade20k_segmentation", {"teacher": "x", "teacher_weights": "x"}, "ade20k-train is to teach a mask: leave it"),
+        ("imagenet_classification", {"teacher": "resnet50"}, "teacher_weights None: give both"),
+        ("imagenet_classification", {"teacher_weights": "x.pth"}, "teacher is None and teacher_weights 'x.pth'"),
+    ],
+)
+def test_what_no_teacher_can_teach_is_refused(
+    tmp_path: Path, name: str, options: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(UsageError, match=expected):
+        RECIPES.get(name)(LAYOUTS[name](tmp_path), **SMALL, **options)
 
 
 def test_another_layout_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
