@@ -53,6 +53,9 @@ class TrainConfig:
     """After the random looks: backbone and agent learn at every step; in turns, ``alternate_every`` steps each, the
     agent first (AdaGlimpse's alternating epochs); or only the agent does."""
     alternate_every: int = 50
+    frozen: tuple[str, ...] = ()
+    """Parts of the model that stay as they are while the rest of it learns, by the beginnings of their parameters'
+    names: ("encoder",)."""
     amp: Literal["off", "bf16", "fp16"] = "off"
     """Automatic mixed precision of the backbone; policy maths stays fp32."""
     seed: int = 0

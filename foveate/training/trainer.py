@@ -31,6 +31,7 @@ from foveate.system import System, fresh_policy
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig
 from foveate.training.feed import ahead
+from foveate.training.frozen import freeze
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal
 from foveate.training.learners import LEARNERS, Played
@@ -94,6 +95,7 @@ class Trainer:
             raise UsageError(
                 f"{len(source)} training scenes are too few for {self.world.size} processes x {config.accumulate} parts"
             )
+        freeze(system.model, config.frozen)
         self.parameters = [p for p in system.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(decay_groups(system.model, config.weight_decay), lr=config.lr)
         self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
