@@ -10,7 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from foveate.rollout import rollout
 from foveate.system import System, fresh_policy
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig
+from foveate.training.evaluating import evaluating
 from foveate.training.feed import ahead
 from foveate.training.frozen import freeze
 from foveate.training.interrupt import Interrupt
@@ -231,8 +232,9 @@ class Trainer:
         """Plays, and adds the part's gradient, weighted by its share of the scenes of this step."""
         target = to_device(part.target, self.device)
         noise = Noise(seed=self.config.seed * 1_000_003 + self.step, scenes=part.indices)
-        # Without a backbone to train, playing needs no graph.
-        with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns):
+        # Without a backbone to train, playing needs no graph, and leaves its running statistics alone.
+        mode = nullcontext() if stage.backbone_learns else evaluating(self.system.model)
+        with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns), mode:
             episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever

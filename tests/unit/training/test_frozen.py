@@ -12,14 +12,14 @@ from foveate.errors import UsageError
 from tests.unit.training.tiny import tiny_system, trainer, weights
 
 
-def moved_by(*frozen: str) -> set[str]:
+def moved_by(*frozen: str, backbone: str = "constant") -> set[str]:
     """Names of the model's parameters and buffers that three steps changed."""
     system = tiny_system()
     system.model.glance_net.layers.append(nn.BatchNorm2d(8))  # its statistics move without a gradient
     before = weights(system)
-    trainer(system=system, steps=3, frozen=frozen).run()
-    after = weights(system)
-    return {name.removeprefix("model.") for name in after if not torch.equal(before[name], after[name])}
+    trainer(system=system, steps=3, frozen=frozen, backbone=backbone).run()
+    moved = {name for name, value in weights(system).items() if not torch.equal(before[name], value)}
+    return {name.removeprefix("model.") for name in moved if name.startswith("model.")}
 
 
 def test_what_is_frozen_stays_and_the_rest_learns() -> None:
@@ -27,6 +27,10 @@ def test_what_is_frozen_stays_and_the_rest_learns() -> None:
     assert "glance_net.layers.4.running_mean" in every
     kept = ("glance_net.", "focus_net.layers.0.")
     assert moved_by("glance_net", "focus_net.layers.0") == {name for name in every if not name.startswith(kept)}
+
+
+def test_a_frozen_backbone_keeps_its_statistics_too() -> None:
+    assert not moved_by(backbone="frozen")
 
 
 def test_a_single_weight_can_be_named() -> None:
