@@ -32,6 +32,8 @@ from foveate.errors import IncompatibleError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 
+OUTSIDE = 1e-4  # what rounding may add to a look at the edge, in the scene's frame
+
 
 def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger) -> Iterator[Event]:
     """Play one episode per scene, yielding every step; ``explore`` draws looks with the noise instead of their mode."""
@@ -228,13 +230,34 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     drawn = noise.policy(rows, num_looks, policy.noise_shape) if noise is not None else None
     with ledger.timed("agent"):
         look = policy.look(observation, drawn).detach()
-    if not as_numpy(look.valid).any(axis=1).all():
-        raise IncompatibleError(
-            f"the policy {type(policy).__name__} gave no valid look for a scene that has candidates left, and would "
-            "never end; a policy must give at least one wherever the observation's mask has a candidate"
-        )
+    _check_look(look, policy, num_looks)
     ledger.charge_macs("policy", rows, policy.macs(observation))
     return look
+
+
+def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64]) -> None:
+    """Said here, where it is known who asked; what reads a look knows its box only."""
+    valid, name = as_numpy(look.valid), type(policy).__name__
+    if not valid.any(axis=1).all():
+        raise IncompatibleError(
+            f"the policy {name} gave no valid look for a scene that has candidates left, and would never end; a policy "
+            "must give at least one wherever the observation's mask has a candidate"
+        )
+    chosen = as_numpy(look.viewpoints)[valid]
+    reach, extents = np.abs(chosen[:, :2]) + chosen[:, 2:], chosen[:, 2:]
+    is_legal = ((reach <= 1 + OUTSIDE) & (extents > 0)).all(axis=1)  # false for NaN too
+    if not is_legal.all():
+        first = int(np.flatnonzero(~is_legal)[0])
+        has_numbers = np.isfinite(chosen[first]).all()
+        raise IncompatibleError(
+            f"the policy {name} looks at {chosen[first].tolist()} (row, col, half height, half width) after "
+            f"{num_looks[np.nonzero(valid)[0][first]]} looks; "
+            + (
+                "a look must lie inside the scene, which spans -1 to 1: geometry.viewpoint.clamp_inside moves it there"
+                if has_numbers
+                else "its weights or what it observes are not finite: go on from weights before they diverged"
+            )
+        )
 
 
 def _update(

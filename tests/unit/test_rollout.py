@@ -261,6 +261,45 @@ def test_facts_that_are_asked_for_are_recorded_at_every_step() -> None:
         assert set(event.step.certainty) == {"confidence", "entropy", "margin"}
 
 
+class Strays:
+    """A policy of two looks, the second of which is not valid; its second step looks elsewhere."""
+
+    noise_shape = (2, 2)
+
+    def __init__(self, *viewpoint: float) -> None:
+        self.viewpoint = viewpoint
+
+    def look(self, seen: Any, *_: Any) -> Look:
+        n = len(seen.mask)
+        where = torch.tensor([[0.0, 0.0, 0.5, 0.5], [torch.nan] * 4]).repeat(n, 1, 1)
+        where[seen.num_looks > 0, 0] = torch.tensor(self.viewpoint)
+        return Look(action={}, viewpoints=where, valid=torch.tensor([[True, False]]).repeat(n, 1))
+
+    def macs(self, *_: Any) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(
+    ("viewpoint", "expected"),
+    [
+        ((np.nan, 0.0, 0.5, 0.5), r"looks at \[nan, .*after 1 looks; its weights or what it observes are not finite"),
+        ((0.0, np.inf, 0.5, 0.5), "are not finite"),
+        ((0.6, 0.0, 0.5, 0.5), r"looks at \[0\.6.*after 1 looks; a look must lie inside the scene.*clamp_inside"),
+        ((0.0, 0.0, 1.5, 0.5), "must lie inside"),
+        ((0.0, 0.0, 0.5, 0.0), "must lie inside"),
+        ((0.0, 0.0, -0.5, 0.5), "must lie inside"),
+    ],
+)
+def test_a_look_that_cannot_be_is_refused_with_its_policy_and_step(viewpoint: tuple[float, ...], expected: str) -> None:
+    player = _player("tokens", stop=None, policy=Strays(*viewpoint))
+    with pytest.raises(IncompatibleError, match=rf"the policy Strays .*{expected}"):
+        _play(player)
+
+
+def test_looks_that_are_not_valid_may_be_anything_and_edges_may_be_rounded() -> None:
+    assert _play(_player("tokens", stop=None, policy=Strays(0.5, -0.5, 0.5 + 1e-6, 0.5 + 1e-6))).truncated.all()
+
+
 def test_parts_that_do_not_fit_are_refused_before_the_first_glimpse() -> None:
     class Unread(ArrayScenes):
         def read(self, *_: Any, **__: Any) -> Any:
