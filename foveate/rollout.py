@@ -241,7 +241,8 @@ def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64]) -> Non
     if not valid.any(axis=1).all():
         raise IncompatibleError(
             f"the policy {name} gave no valid look for a scene that has candidates left, and would never end; a policy "
-            "must give at least one wherever the observation's mask has a candidate"
+            "must give at least one wherever the observation's mask has a candidate. Weights that are not finite give "
+            "none either"
         )
     chosen = as_numpy(look.viewpoints)[valid]
     reach, extents = np.abs(chosen[:, :2]) + chosen[:, 2:], chosen[:, 2:]

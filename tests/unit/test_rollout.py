@@ -296,6 +296,17 @@ def test_a_look_that_cannot_be_is_refused_with_its_policy_and_step(viewpoint: tu
         _play(player)
 
 
+@pytest.mark.parametrize("system", ["glance_focus", "adaptivenn", "tokens"])
+@pytest.mark.parametrize("explore", [False, True])
+def test_a_policy_that_diverged_is_refused_by_name(system: str, explore: bool) -> None:
+    player = _player(system, stop=None)
+    with torch.no_grad():
+        for weight in player.policy.parameters():
+            weight.fill_(torch.nan)
+    with pytest.raises(IncompatibleError, match=rf"the policy {type(player.policy).__name__} .* not finite"):
+        _play(player, explore=explore)
+
+
 def test_looks_that_are_not_valid_may_be_anything_and_edges_may_be_rounded() -> None:
     assert _play(_player("tokens", stop=None, policy=Strays(0.5, -0.5, 0.5 + 1e-6, 0.5 + 1e-6))).truncated.all()
 
