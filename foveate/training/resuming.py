@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foveate.config import to_plain
-from foveate.errors import UsageError
+from foveate.errors import TrainingError, UsageError
 from foveate.training.checkpoint import (
     check_same_run,
     load_checkpoint,
@@ -22,11 +22,15 @@ from foveate.training.journal import forget_after
 if TYPE_CHECKING:
     from foveate.training.trainer import Trainer
 
+_OTHER = "resume with the same system, or use another run folder"
 MAY_CHANGE = ("steps", "seconds", "eval_every", "eval_scenes", "log_every", "checkpoint_every_s")
 
 
 def save_run(run: Trainer) -> None:
-    """Replace the checkpoint in the run's folder; without a folder nothing is kept."""
+    """Replace the checkpoint in the run's folder; without a folder nothing is kept.
+
+    Raises TrainingError for weights that are not finite, which no run could go on from: the old checkpoint stays."""
+    _check_finite(run)
     if run.folder is None:
         return
     if not run.world.is_main:
@@ -60,8 +64,7 @@ def resume_run(run: Trainer) -> list[dict[str, float]]:
     if content["fingerprint"] != run.source.fingerprint:
         raise UsageError(f"{path} was trained on other data ({content['fingerprint']}); use another run folder")
     check_same_run(path, before=content["config"], now=run.config, may_change=MAY_CHANGE)
-    for name, module in run.system.modules().items():
-        module.load_state_dict(content["modules"][name])
+    _load_modules(run, path, content["modules"])
     run.optimizer.load_state_dict(content["optimizer"])
     run.scaler.load_state_dict(content["scaler"])
     run.agent.restore(content["agent"], run.device)
@@ -71,6 +74,28 @@ def resume_run(run: Trainer) -> list[dict[str, float]]:
     restore_random_state(content["random"])
     run.step, run.elapsed_s, run.num_broken = content["step"], content["elapsed_s"], content["num_broken"]
     return forget_after(run.folder, run.step) if run.world.is_main else []
+
+
+def _load_modules(run: Trainer, path: Path, modules: dict[str, Any]) -> None:
+    own = run.system.modules()
+    if modules.keys() != own.keys():
+        raise UsageError(f"{path} holds {', '.join(modules)}, and this system has {', '.join(own)}; {_OTHER}")
+    for name, module in own.items():
+        try:
+            module.load_state_dict(modules[name])
+        except RuntimeError as error:  # torch lists the keys that are missing, unknown or of another shape
+            raise UsageError(f"{path} holds another {name}; {_OTHER}. {error}") from error
+
+
+def _check_finite(run: Trainer) -> None:
+    """An update of a finite loss may still have ruined the weights, which the next loss would tell too late."""
+    weights = {f"{part}.{name}": w for part, m in run.system.modules().items() for name, w in m.state_dict().items()}
+    ruined = [name for name, weight in weights.items() if not bool(weight.isfinite().all())]
+    if run.world.agree(bool(ruined)):  # all leave, or the others would wait forever
+        raise TrainingError(
+            f"{len(ruined)} of {len(weights)} weights are not finite after step {run.step} ({', '.join(ruined[:3])}); "
+            "the last good checkpoint is kept. A lower lr or max_grad_norm usually mends it"
+        )
 
 
 def _restore_own_buffer(run: Trainer, folder: Path, *, step: int) -> None:

@@ -87,8 +87,9 @@ class SacLearner:
         if self.world.agree(not bool(torch.isfinite(total))):
             raise TrainingError(
                 f"the agent's loss is not finite (policy {float(loss.policy.detach())}, critic "
-                f"{float(loss.critic.detach())}); the last good checkpoint is kept. A lower sac.lr or reward_scale "
-                "usually mends it"
+                f"{float(loss.critic.detach())}, temperature {float(self.log_temperature.detach().exp())}, rewards up "
+                f"to {float(batch.reward.abs().max())}); the last good checkpoint is kept. A lower sac.lr or "
+                "reward_scale usually mends it"
             )
         self._step(self.policy_optimizer, loss.policy, list(self.policy.parameters()))
         self._step(self.critic_optimizer, loss.critic, list(self.critic.parameters()))

@@ -237,10 +237,11 @@ class Trainer:
         with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns), mode:
             episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
-        if self.world.agree(not bool(torch.isfinite(taught.loss))):  # all leave, or the others would wait forever
+        loss, reward = float(taught.loss.detach()), float(taught.rewards.sum())
+        if self.world.agree(not math.isfinite(loss + reward)):  # all leave, or the others would wait forever
             raise TrainingError(
-                f"the loss is {float(taught.loss.detach())} at step {self.step}; the last good checkpoint is kept. "
-                "A lower lr, max_grad_norm or amp='off' usually mends it"
+                f"the loss is {loss} and the sum of rewards {reward} at step {self.step}; the last good checkpoint is "
+                "kept. A lower lr, max_grad_norm or amp='off' usually mends it"
             )
         if stage.backbone_learns:
             with self._timed("time/backward_s"):

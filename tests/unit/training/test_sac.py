@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from foveate.noise import Noise
 from foveate.policies.spatial import Spatial, SpatialConfig
 from foveate.policies.squashed_gaussian import SquashedGaussian, SquashedGaussianConfig
 from foveate.training.replay import Replay, looked_again, remembered
+from foveate.training.resuming import resume_run
 from foveate.training.sac import SacBatch, SacConfig, blend, sac_loss
 from foveate.training.trainer import play
 from tests.unit.training.test_trainer import equal
@@ -216,12 +218,51 @@ def test_agents_that_cannot_learn_off_policy_are_refused() -> None:
         trainer(learner="sax")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run() -> None:
-    run = trainer(system=tiny_system(policy="spatial", critic="spatial_q"), learner="sac", sac=SAC, steps=6)
-    with torch.no_grad():
-        run.agent.log_temperature.fill_(float("nan"))
-    with pytest.raises(TrainingError, match="reward_scale"):
-        run.run()
+def spoilt_after(run: Any, step: int, spoil: Callable[[], object]) -> Any:
+    """The trainer, with something done to it after this step, once that is saved."""
+    learn = run._step
+
+    def learn_then_spoil(parts: Any, journal: Any) -> None:
+        if run.step == step:
+            spoil()
+        learn(parts, journal)
+
+    run._step = learn_then_spoil
+    return run
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("temperature", r"agent's loss is not finite \(.*temperature inf.*checkpoint is kept.*reward_scale"),
+        ("old rewards", r"agent's loss is not finite \(.*rewards up to inf"),
+        ("new rewards", r"the sum of rewards nan at step 4; the last good checkpoint is kept"),
+    ],
+)
+def test_what_diverges_stops_the_run_and_the_last_good_checkpoint_stays(
+    tmp_path: Path, what: str, expected: str
+) -> None:
+    def made() -> Any:
+        system = tiny_system(policy="spatial", critic="spatial_q")
+        return trainer(tmp_path, system=system, learner="sac", sac=SAC, steps=6, checkpoint_every_s=1e-9)
+
+    run = made()
+
+    def spoil() -> None:
+        with torch.no_grad():
+            if what == "temperature":
+                run.agent.log_temperature.fill_(100.0)
+            elif what == "old rewards":
+                run.agent.replay.store["rewards"].fill_(torch.inf)
+            else:
+                run.system.task.score = lambda prediction, _: torch.nan * prediction[:, 0]
+
+    with pytest.raises(TrainingError, match=expected):
+        spoilt_after(run, 4, spoil).run()
+    resumed = made()
+    assert resume_run(resumed)
+    assert resumed.step == 4
+    assert resumed.run(resume=True).finished
 
 
 def test_what_is_frozen_stays_in_evaluation_mode() -> None:

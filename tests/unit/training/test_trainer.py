@@ -122,6 +122,31 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     assert trainer(tmp_path).run(resume=True).finished
 
 
+def test_weights_that_an_update_ruined_are_never_saved(tmp_path: Path) -> None:
+    """The loss was finite, its gradient was not: without a further step nobody would see it."""
+    run = trainer(tmp_path, checkpoint_every_s=1e-9)
+    update = run._update_backbone
+
+    def ruin() -> None:
+        update()
+        if run.step == 3:
+            run.parameters[0].data[0] = math.inf
+
+    run._update_backbone = ruin  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"1 of \d+ weights are not finite after step 4 \(model\..*is kept"):
+        run.run()
+    resumed = trainer(tmp_path)
+    assert resumed.run(resume=True).finished
+
+
+def test_a_checkpoint_of_another_system_is_refused_with_its_keys(tmp_path: Path) -> None:
+    trainer(tmp_path, steps=2).run()
+    with pytest.raises(UsageError, match=r"(?s)holds another policy; resume with .*Missing.*net.norm.*Unexpected"):
+        trainer(tmp_path, system=tiny_system(policy="gaussian", critic="spatial_value")).run(resume=True)
+    with pytest.raises(UsageError, match="holds model, policy, critic, and this system has model, critic"):
+        trainer(tmp_path, system=tiny_system(policy="raster")).run(resume=True)
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
     from foveate.errors import DataError
 
