@@ -139,6 +139,11 @@ class Looker:
     def _plan(self, asked: Asked, batch_size: int) -> _Plan:
         if asked.max_looks is not None and (not isinstance(asked.max_looks, int) or asked.max_looks < 0):
             raise UsageError(f"max_looks is {asked.max_looks!r}; it must be a whole number of at least 0")
+        most = self.system.model.max_looks
+        if asked.max_looks is not None and most is not None and asked.max_looks > most:
+            raise UsageError(
+                f"max_looks is {asked.max_looks}; the model of {self.name} has room for {most}: give 0 to {most}"
+            )
         if asked.defer_below is not None and not 0 <= asked.defer_below <= 1:
             raise UsageError(f"defer_below is {asked.defer_below}; a certainty is between 0 and 1")
         stop: Any = self._stopper(asked, batch_size)

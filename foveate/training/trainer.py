@@ -96,6 +96,9 @@ class Trainer:
             raise UsageError(
                 f"{len(source)} training scenes are too few for {self.world.size} processes x {config.accumulate} parts"
             )
+        most = system.model.max_looks
+        if most is not None and config.num_looks > most:
+            raise UsageError(f"num_looks is {config.num_looks}; the model has room for {most}: give 1 to {most}")
         freeze(system.model, config.frozen)
         self.parameters = [p for p in system.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(decay_groups(system.model, config.weight_decay), lr=config.lr)

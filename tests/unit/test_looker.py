@@ -268,6 +268,7 @@ def test_adaptivenn_answers_too() -> None:
         ({"limit": "5 ms"}, IncompatibleError, "limit in ms cannot be kept"),
         ({"max_looks": -1}, UsageError, "at least 0"),
         ({"max_looks": 1.5}, UsageError, "whole number"),
+        ({"max_looks": 99}, UsageError, "has room for 3: give 0 to 3"),
         ({"defer_below": 2.0}, UsageError, "between 0 and 1"),
         ({"batch_size": 0}, UsageError, "at least 1"),
         ({"on_error": "ignore"}, UsageError, "'raise' and 'give'"),

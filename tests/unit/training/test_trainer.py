@@ -215,6 +215,11 @@ def test_few_scenes_make_smaller_batches_that_still_divide() -> None:
         trainer(source=Bars(1), accumulate=2)
 
 
+def test_more_looks_than_a_model_has_room_for_are_refused() -> None:
+    with pytest.raises(UsageError, match="num_looks is 4; the model has room for 3"):
+        trainer(system=tiny_system(family="elastic_tokens"), num_looks=4)
+
+
 def test_the_learning_rate_rises_then_falls() -> None:
     run: Trainer = Trainer(tiny_system(), Bars(), tiny_config(steps=100))
     rates = []
