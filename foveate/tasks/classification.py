@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.tasks.certainty import categorical_certainty
+from foveate.tasks.known import check_classes
 
 Target = Tensor | Mapping[str, Tensor]
 
@@ -41,6 +42,8 @@ class Classification:
         if isinstance(target, Mapping):
             log_p = prediction.float().log_softmax(1)
             return nn.functional.kl_div(log_p, target["teacher"], reduction="none").sum(1)
+        if target.ndim == 1:
+            check_classes(target, self.num_outputs)
         loss: Tensor = nn.functional.cross_entropy(
             prediction.float(), target, reduction="none", label_smoothing=self.config.label_smoothing
         )

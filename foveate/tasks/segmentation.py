@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from foveate.tasks import IGNORED
 from foveate.tasks.certainty import categorical_certainty
+from foveate.tasks.known import check_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,8 @@ class Segmentation:
         return counts.scatter_add(1, flat, torch.ones_like(flat, dtype=counts.dtype))[:, :-1]
 
     def _resized(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Logits of the target's size, once it is known that all classes in it exist."""
+        check_classes(target, self.num_outputs, ignored=IGNORED)
         logits = prediction.float()
         if logits.shape[-2:] == target.shape[-2:]:
             return logits
