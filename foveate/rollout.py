@@ -244,20 +244,17 @@ def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64]) -> Non
             "must give at least one wherever the observation's mask has a candidate. Weights that are not finite give "
             "none either"
         )
-    chosen = as_numpy(look.viewpoints)[valid]
+    rows, chosen = np.nonzero(valid)[0], as_numpy(look.viewpoints)[valid]
     reach, extents = np.abs(chosen[:, :2]) + chosen[:, 2:], chosen[:, 2:]
     is_legal = ((reach <= 1 + OUTSIDE) & (extents > 0)).all(axis=1)  # false for NaN too
     if not is_legal.all():
         first = int(np.flatnonzero(~is_legal)[0])
-        has_numbers = np.isfinite(chosen[first]).all()
+        why = "its weights or what it observes are not finite: go on from weights before they diverged"
+        if np.isfinite(chosen[first]).all():
+            why = "a look must lie inside the scene, from -1 to 1: geometry.viewpoint.clamp_inside moves it there"
         raise IncompatibleError(
             f"the policy {name} looks at {chosen[first].tolist()} (row, col, half height, half width) after "
-            f"{num_looks[np.nonzero(valid)[0][first]]} looks; "
-            + (
-                "a look must lie inside the scene, which spans -1 to 1: geometry.viewpoint.clamp_inside moves it there"
-                if has_numbers
-                else "its weights or what it observes are not finite: go on from weights before they diverged"
-            )
+            f"{num_looks[rows[first]]} looks; {why}"
         )
 
 
