@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
@@ -66,10 +67,15 @@ def random_scenes(model: str, count: int) -> ArrayScenes:
     if model == DEMO:
         scenes: ArrayScenes = visual_search().test.batch(np.arange(count), 1).scenes  # type: ignore[assignment]
         return scenes
-    side = SCENE_PX[model]
+    return ArrayScenes(smooth_pictures(count, side_px=SCENE_PX[model]).numpy())
+
+
+def smooth_pictures(count: int, *, side_px: int) -> Tensor:
+    """``[n, 3, side, side]`` uint8, of a few random colours each."""
     coarse = np.random.default_rng(0).integers(0, 256, (count, 3, 9, 9), np.uint8)
-    smooth = torch.nn.functional.interpolate(torch.from_numpy(coarse).float(), size=(side, side), mode="bilinear")
-    return ArrayScenes(smooth.round().to(torch.uint8).numpy())
+    size_px = (side_px, side_px)
+    smooth = torch.nn.functional.interpolate(torch.from_numpy(coarse).float(), size=size_px, mode="bilinear")
+    return smooth.round().to(torch.uint8)
 
 
 # -- exits -------------------------------------------------------------------------------------------------------------

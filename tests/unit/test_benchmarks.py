@@ -12,9 +12,10 @@ from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from benchmarks import executed, official, run, timing
+from benchmarks import elastic_cost, executed, official, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
     Benchmark,
@@ -30,9 +31,14 @@ from benchmarks.harness import (
     rounded,
     without_places,
 )
+from benchmarks.patch_loop import PatchLoop
 from benchmarks.plots import Line, line_plot
 from benchmarks.running import Here, run_cells
 from benchmarks.tables import Table, at_least, markdown, percent, points, spread
+from foveate.camera import PatchCamera
+from foveate.geometry.patches import square_boxes
+from foveate.geometry.viewpoint import from_boxes_px
+from foveate.scenes.memory import ArrayScenes
 
 
 def _cell(variant: str, seed: int = 0, **options: Any) -> Cell:
@@ -257,6 +263,53 @@ def test_tiny_cells_run(context: Context, tmp_path: Path) -> None:
     assert min(values["exits"]) >= 0.1
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "give" not in text or "--official PATH" in text
+
+
+def test_tiny_episodes_and_steps_run(context: Context) -> None:
+    groups = elastic_cost.benchmarks(SMOKE)
+    outcome = run_cells(only(groups, ["episode_cost/tiny-1", "env_steps"]), context, minutes=None)
+    assert outcome.failed == {}
+    results = gather((cell for one in groups for cell in one.cells), context)
+    (cost,) = results.values("episode_cost", "tiny-1")
+    price = elastic_cost.random_model("tiny", compute="cached").price()
+    looks_macs = int(price.sensed(14) + price.predict(14))
+    assert cost["macs"]["cached"] == pytest.approx(looks_macs, rel=1e-5)
+    assert cost["macs"]["spatial"] > looks_macs
+    assert cost["macs"]["cached"] < 0.7 * cost["macs"]["whole"] < cost["macs"]["reencode"]
+    for variant in ("ours", "paper"):
+        (steps,) = results.values("env_steps", variant)
+        assert steps["ratio"]["median"] > 0
+        assert sum(steps["shares"]["loop"].values()) == pytest.approx(1)
+    text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
+    assert "| tiny, batch 1: cached ÷ whole picture, MACs | ≤ 0.7 | 0.52 | met |" in text
+
+
+def _pictures_and_looks(*, is_even: bool) -> tuple[Any, Any]:
+    """Four smooth pictures of 97 px with three looks each, anywhere, or at pixels of even number."""
+    pictures = executed.smooth_pictures(4, side_px=97)
+    action = np.random.default_rng(0).random((4, 3, 3))
+    boxes = square_boxes(action, np.full((4, 2), 97.0), sides_px=(np.full(4, 32.0), np.full(4, 97.0)))
+    return pictures, from_boxes_px(2 * np.floor(boxes / 2) if is_even else boxes, np.full((4, 2), 97))
+
+
+def test_the_patch_loop_sees_what_the_paper_s_camera_sees() -> None:
+    pictures, looks = _pictures_and_looks(is_even=False)
+    camera, valid = PatchCamera(grid=2), np.arange(12).reshape(4, 3) % 5 > 0
+    ours = camera(ArrayScenes(pictures.numpy())).read(looks, (32, 32), valid)
+    by_itself = PatchLoop(pictures, grid=2).read(looks, (32, 32), valid, antialias=False)
+    within_camera = camera(PatchLoop(pictures, grid=1)).read(looks, (32, 32), valid)
+    for loop in (by_itself, within_camera):
+        assert np.abs(ours.pixels.astype(int) - loop.pixels.numpy()).max() <= 1  # grey level: torch rounds in uint8
+
+
+def test_an_antialiased_patch_loop_differs_at_the_edges_only() -> None:
+    """A patch cut out first has nothing beyond its edge to filter with; a whole glimpse has."""
+    pictures, looks = _pictures_and_looks(is_even=True)
+    ours = ArrayScenes(pictures.numpy()).read(looks, (32, 32)).pixels.astype(int)
+    loop = PatchLoop(pictures, grid=2).read(looks, (32, 32)).pixels.numpy()
+    difference = np.abs(ours - loop).reshape(4, 3, 3, 2, 16, 2, 16)
+    assert difference[..., 1:-1, :, 1:-1].max() <= 1
+    assert difference.mean() < 0.5
 
 
 def test_the_command_line_lists_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
