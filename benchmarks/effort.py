@@ -33,6 +33,8 @@ class Effort:
     """Scenes of a timing at batch size 1."""
     elastic_sizes: tuple[str, ...] = ("small", "base")
     """Encoders of the episodes that are set against one pass over the whole picture."""
+    glimpse_scenes: int = 768
+    """Test scenes of AdaGlimpse's tasks, and as many for calibration."""
     step_size: str = "tiny"
     """Encoder of the environment steps."""
 
@@ -46,5 +48,5 @@ SMOKE = Effort(
     num_seeds=1, seconds=None, search_steps=3, sign_seconds=None, steps=3, test_scenes=64, calibration_scenes=64,
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
-    elastic_sizes=("tiny",), step_size="test",
+    elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64,
 )  # fmt: skip

@@ -124,9 +124,10 @@ def with_outputs(system: System, num_outputs: int) -> SystemSpec:
     )
 
 
-def fresh_policy(name: str, shape: ObservationShape) -> Any:
-    """A registered policy with its default settings, for models of this shape: how controls are made."""
-    return _part(POLICIES, PartSpec(name=name), shape)[0]
+def fresh_policy(name: str, shape: ObservationShape, **config: Any) -> Any:
+    """A registered policy for models of this shape, with its default settings but for ``config``: how controls are
+    made."""
+    return _part(POLICIES, PartSpec(name=name, config=config), shape)[0]
 
 
 def _part(registry: Registry[Any], spec: PartSpec, shape: ObservationShape | None = None) -> tuple[Any, PartSpec]:

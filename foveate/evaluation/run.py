@@ -109,7 +109,6 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-@torch.inference_mode()
 def accuracy_by_looks(
     system: System,
     source: Any,
@@ -120,18 +119,40 @@ def accuracy_by_looks(
     explore: bool | None = None,
     batch_size: int = 128,
 ) -> list[float]:
-    """Primary metric after 0..``max_looks`` looks of one policy, with the system's own reader, in one pass.
+    """Primary metric after 0..``max_looks`` looks; the rest is as in :func:`metrics_by_looks`."""
+    found = metrics_by_looks(
+        system, source, num_scenes=num_scenes, max_looks=max_looks, policy=policy, explore=explore,
+        batch_size=batch_size,
+    )  # fmt: skip
+    return found[system.task.primary_metric]
+
+
+@torch.inference_mode()
+def metrics_by_looks(
+    system: System,
+    source: Any,
+    *,
+    num_scenes: int,
+    max_looks: int,
+    policy: Any | None = None,
+    explore: bool | None = None,
+    batch_size: int = 128,
+) -> dict[str, list[float]]:
+    """Every metric of the task after 0..``max_looks`` looks of one policy, with the system's own reader, in one pass.
     ``explore`` as in :func:`evaluate`."""
     system.train(False)
     drawn = _is_drawn(system, policy, explore)
     player = Player(
         model=system.model, policy=policy or system.policy, max_looks=max_looks, ask=frozenset({"prediction"})
     )
-    rows = []
+    found: dict[str, list[NDArray[Any]]] = {}
     for batch in batches(source, num_scenes, batch_size):
         target = to_device(batch.target, device_of(system))
         noise = Noise(seed=1, scenes=batch.indices)
         episode = rollout(batch.scenes, player, noise=noise, explore=drawn, keep_events=True)
-        metrics = [system.task.metrics(event.prediction, target) for event in episode.events]
-        rows.append(np.stack([as_numpy(primary(system.task, metric)) for metric in metrics], axis=1))
-    return [float(score) for score in np.concatenate(rows).mean(axis=0)]
+        columns = [system.task.metrics(event.prediction, target) for event in episode.events]
+        primary(system.task, columns[0])  # refused at the first batch
+        for name in columns[0]:
+            values = np.stack([as_numpy(column[name]) for column in columns], axis=1)
+            found.setdefault(name, []).append(values)
+    return {name: [float(mean) for mean in np.concatenate(parts).mean(axis=0)] for name, parts in found.items()}

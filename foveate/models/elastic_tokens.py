@@ -99,8 +99,8 @@ class ElasticTokensConfig:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
         answer = ANSWERS.get(self.answer.get("name", ""))
         dense = answer.is_dense
-        if dense and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
-            raise UsageError(f"dense answers are painted patch by patch: leave the canvas' grid at {self.patch_grid}")
+        if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
+            raise UsageError(f"pixels are answered patch by patch: leave the canvas' grid at {self.patch_grid}")
         if self.canvas is None and (answer.needs_canvas or self.relevance != "none"):
             raise UsageError(
                 f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
@@ -314,8 +314,13 @@ class ElasticTokens(nn.Module):
             tokens=nn.functional.pad(fused.tokens * exists, spare),
             latent=None if fused.tapped is None else nn.functional.pad((fused.tapped * exists)[:, 1:], spare),
             importance=None if importance is None else nn.functional.pad(importance, spare[2:]),
-            cells=None if self.canvas is None else self.canvas(fused.tokens, mask, state.mosaic),
+            cells=None if self.canvas is None else self._cells(fused.tokens, mask, state),
         )
+
+    def _cells(self, tokens: Tensor, mask: Tensor, state: ElasticTokensState) -> Tensor:
+        assert self.canvas is not None
+        cells: Tensor = self.canvas(tokens, mask, self._seen_viewpoints(state)[:, : mask.shape[1]], state.mosaic)
+        return cells
 
     def observe(self, state: ElasticTokensState) -> Observation:
         return Observation(

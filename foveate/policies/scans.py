@@ -72,10 +72,14 @@ class CoarseToFineConfig:
     """Looks are as large as the quadtree's nodes; False: all as large as the family's closest look."""
     num_levels: int = 5
     """Levels of the quadtree, 1 x 1 first; after the last node it starts again."""
+    first_level: int = 1
+    """2 leaves out the whole scene, which a family with a glance has seen already."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.num_levels <= 12:
-            raise UsageError(f"num_levels is {self.num_levels}; it must be 1 to 12")
+        if not 1 <= self.first_level <= self.num_levels <= 12:
+            raise UsageError(
+                f"first_level is {self.first_level}, num_levels {self.num_levels}; they must be 1 to 12, in this order"
+            )
 
 
 class CoarseToFine(_Scan):
@@ -84,7 +88,8 @@ class CoarseToFine(_Scan):
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
         half = native_half_extents(observation)
         xp = array_namespace(half)
-        number = observation.num_looks % ((4**self.config.num_levels - 1) // 3)
+        skipped = (4 ** (self.config.first_level - 1) - 1) // 3
+        number = skipped + observation.num_looks % ((4**self.config.num_levels - 1) // 3 - skipped)
         side, first = xp.ones_like(number), xp.zeros_like(number)  # nodes per axis, first number of the level
         for level in range(1, self.config.num_levels):
             start = (4**level - 1) // 3

@@ -1,63 +1,73 @@
-"""Which digit stands somewhere among the clutter? AdaGlimpse's scheme, small enough for two cores and some minutes.
+"""Which small thing stands somewhere among the clutter? AdaGlimpse's scheme, small enough for a core and minutes.
 
 A glance shows the whole scene, shrunk fourfold; each look is a square of any place and zoom, and native resolution
-covers a sixteenth of the scene. Training scenes say the digit and where it is, as small_sign's do; answers are digits.
+covers a sixteenth of the scene. Training scenes say what there is and where, as small_sign's do; answers are classes.
+The same task can be put to the other family, of about the same cost, and to either learner.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from foveate.errors import UsageError
 from foveate.recipes.recipe import Recipe
+from foveate.recipes.small_sign import NONE_FRAC, SIGNS
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
+from foveate.training.lesson import LossConfig
 from foveate.training.ppo import PpoConfig
 from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, label_and_place
 
-CANVAS_PX = 128
+Things = Literal["digits", "signs"]
+Family = Literal["elastic_tokens", "glance_focus"]
+
+CANVAS_PX, GLIMPSE_PX, NUM_LOOKS = 128, 32, 3
+SPREAD: dict[int, dict[str, Any]] = {
+    1: {"mean": (0.35,), "std": (0.15,)},
+    3: {"mean": (0.45,) * 3, "std": (0.2,) * 3},
+}  # by number of bands
 ENCODER = {"dim": 64, "depth": 2, "num_heads": 4}
 READER = {"name": "conv", "channels": (24, 48, 64), "strides": (4, 2, 2), "kernels": (5, 3, 3)}
 CANVAS = {"dim": 64, "depth": 1, "num_heads": 4, "grid": (8, 8), "reader": READER}
 
 
-def tiny_model(**settings: Any) -> dict[str, Any]:
-    """Settings that the small recipes share: 32 px glimpses of four patches on a 128 px canvas."""
+def tiny_model(*, num_bands: int = 1, **settings: Any) -> dict[str, Any]:
+    """Settings that the small recipes share: 32 px glimpses, each one patch, on a 128 px canvas."""
     return {
-        "num_bands": 1,
-        "mean": (0.35,),
-        "std": (0.15,),
+        "num_bands": num_bands,
+        **SPREAD[num_bands],
         "size": ENCODER,
         "stem": "max",
         "layer_scale": 0.1,
         "canvas_px": (CANVAS_PX, CANVAS_PX),
-        "patch_px": 32,
+        "patch_px": GLIMPSE_PX,
         "glimpse_grid": 1,
+        "max_looks": NUM_LOOKS,
+        "opening": "glance",
         "canvas": CANVAS,
         **settings,
     }
 
 
-def tiny_classification(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
-    """Canvas 128 px, one digit of 20 px, 3-6 blobs; T = 3 looks of 32 px."""
-    scenes = ComposedConfig(
-        canvas_px=(CANVAS_PX, CANVAS_PX),
-        num_objects=(1, 1),
-        object_size_px=(20, 20),
-        background="noise",
-        num_distractors=(3, 6),
-        distractors="blobs",
-        variants=6,
-    )
+def tiny_classification(
+    *,
+    things: Things = "digits",
+    family: Family = "elastic_tokens",
+    learner: str = "ppo",
+    steps: int = 400,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> Recipe:
+    """Canvas 128 px, one digit of 20 px (or at most one sign), 3-6 distractors; T = 3 looks of
+    32 px."""
+    scenes = _scenes(things)
     names = ("none", *ComposedSet(scenes).class_names)
-    model = tiny_model(
-        num_outputs=len(names), max_looks=3, opening="glance", answer={"name": "token_classes"}, relevance="places"
-    )
     return Recipe(
         name="tiny_classification",
         system=SystemSpec(
-            model=PartSpec(name="elastic_tokens", config=model),
+            model=PartSpec(name=family, config=_model(family, num_outputs=len(names), num_bands=scenes.bands)),
             policy=PartSpec(name="spatial"),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="spotting", config={"class_names": names}),
@@ -66,9 +76,11 @@ def tiny_classification(*, steps: int = 1500, seconds: float | None = None, seed
             steps=steps,
             seconds=seconds,
             batch_size=64,
-            num_looks=3,
+            num_looks=NUM_LOOKS,
             lr=2e-3,
             random_frac=0.1,
+            loss=LossConfig(form="paper"),
+            learner=learner,
             ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=2e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=1.0),
             seed=seed,
@@ -77,3 +89,43 @@ def tiny_classification(*, steps: int = 1500, seconds: float | None = None, seed
         calibration=ComposedSource(ComposedSet(scenes, split="test", size=4096), label_and_place),
         test=ComposedSource(ComposedSet(scenes, split="test", size=8192), label_and_place, stream=1),
     )
+
+
+def _scenes(things: Things) -> ComposedConfig:
+    shared: dict[str, Any] = {
+        "canvas_px": (CANVAS_PX, CANVAS_PX), "num_objects": (1, 1), "object_size_px": (20, 20),
+        "num_distractors": (3, 6),
+    }  # fmt: skip
+    if things == "digits":
+        return ComposedConfig(**shared, background="noise", distractors="blobs", variants=6)
+    if things == "signs":
+        return ComposedConfig(
+            **shared, bands=3, cutouts="emoji", classes=SIGNS, none_frac=NONE_FRAC, background="texture",
+            distractors="emoji",
+        )  # fmt: skip
+    raise UsageError(f"things is {things!r}; allowed are digits and signs")
+
+
+def _model(family: Family, *, num_outputs: int, num_bands: int) -> dict[str, Any]:
+    """Of either family, with glimpses of one size, read by nets of about one cost, and looks led by a head that learns
+    places."""
+    if family == "elastic_tokens":
+        answer = {"name": "token_classes"}
+        return tiny_model(num_bands=num_bands, num_outputs=num_outputs, answer=answer, relevance="places")
+    if family == "glance_focus":
+        net = {"name": "conv", "strides": (2, 2, 1), "kernels": (5, 3, 5)}
+        return {
+            "num_outputs": num_outputs,
+            "num_bands": num_bands,
+            **SPREAD[num_bands],
+            "glance_px": (GLIMPSE_PX, GLIMPSE_PX),
+            "focus_px": (GLIMPSE_PX, GLIMPSE_PX),
+            "state_grid": (8, 8),
+            "glance": {**net, "channels": (24, 64, 128)},
+            "focus": {**net, "channels": (32, 64, 176), "mix": 64},
+            "readout": {"name": "pool"},
+            "answer_from_glance": False,
+            "auxiliary": "places",
+            "relevance": "attention",
+        }
+    raise UsageError(f"family is {family!r}; allowed are elastic_tokens and glance_focus")

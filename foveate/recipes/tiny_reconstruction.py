@@ -22,7 +22,7 @@ GLIMPSE_PX = 16
 NUM_LOOKS = 6
 
 
-def tiny_reconstruction(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_reconstruction(*, steps: int = 250, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Scenes of 128 px, glimpses of 16 px: six looks sense a tenth of the pixels."""
     model: dict[str, Any] = {
         "size": {"dim": 64, "depth": 2, "num_heads": 4},

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.tiny_classification import CANVAS_PX, tiny_model
+from foveate.recipes.tiny_classification import CANVAS_PX, NUM_LOOKS, tiny_model
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
+from foveate.training.lesson import LossConfig
 from foveate.training.ppo import PpoConfig
 from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, class_map
 
-NUM_LOOKS = 3
 
-
-def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX),
@@ -28,9 +27,7 @@ def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: 
     names = ("background", *ComposedSet(scenes).class_names)
     model = tiny_model(
         num_outputs=len(names),
-        max_looks=NUM_LOOKS,
-        opening="glance",
-        answer={"name": "segments", "widths": (48, 32, 24, 16)},  # at half the canvas' resolution
+        answer={"name": "segments", "widths": (48, 32, 24, 12), "edges": 8},  # at half the canvas' resolution
         relevance="doubt",
     )
     return Recipe(
@@ -39,15 +36,16 @@ def tiny_segmentation(*, steps: int = 1500, seconds: float | None = None, seed: 
             model=PartSpec(name="elastic_tokens", config=model),
             policy=PartSpec(name="spatial"),
             critic=PartSpec(name="spatial_q"),
-            task=PartSpec(name="segmentation", config={"class_names": names}),
+            task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.5, "score_scale": 3.0}),
         ),
         train=TrainConfig(
             steps=steps,
             seconds=seconds,
-            batch_size=32,
+            batch_size=24,
             num_looks=NUM_LOOKS,
             lr=2e-3,
             random_frac=0.2,
+            loss=LossConfig(form="paper"),
             ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=1.0),
             seed=seed,

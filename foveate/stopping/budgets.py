@@ -87,10 +87,11 @@ class BudgetTable:
         costs = self._covering(unit, rule).costs[unit]
         return Budget(float(costs[0]), unit), Budget(float(costs[-1]), unit)
 
-    def full_score_budget(self, unit: str = "looks", *, rule: str | None = None) -> Budget:
-        """The lowest solved budget with the score of full length on the calibration scenes."""
+    def full_score_budget(self, unit: str = "looks", *, rule: str | None = None, may_lose: float = 0.0) -> Budget:
+        """The lowest solved budget whose score on the calibration scenes is at most ``may_lose`` below that of all."""
         path = self._covering(unit, rule)
-        return Budget(float(path.costs[unit][int(np.argmax(path.scores >= path.scores[-1] - 1e-12))]), unit)
+        is_enough = path.scores >= path.scores[-1] - may_lose - 1e-12
+        return Budget(float(path.costs[unit][int(np.argmax(is_enough))]), unit)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         write_json(path, self.to_dict())
