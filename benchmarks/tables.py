@@ -10,7 +10,7 @@ from typing import Any
 from foveate.evaluation.report_data import Check
 
 NOT_RUN = "not run"
-STATUS = {True: "met", False: "**missed**", None: NOT_RUN}
+STATUS = {True: "met", False: "**missed**", None: "undecided"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +72,16 @@ def markdown(table: Table, *, has_figure: bool = False) -> str:
     if table.rows:
         parts.append(grid(table.head, table.rows))
     if table.checks:
-        rows = [[c.claim, c.target, c.measured, STATUS[c.is_met]] for c in table.checks]
+        rows = [[c.claim, c.target, c.measured, _status(c)] for c in table.checks]
         parts.append(grid(["claim", "target", "measured", ""], rows))
     if table.figure and has_figure:
         parts.append(f"![{table.title}](figures/{table.figure})")
     parts += list(table.notes)
     return "\n\n".join(part for part in parts if part)
+
+
+def _status(check: Check) -> str:
+    return NOT_RUN if check.measured == NOT_RUN else STATUS[check.is_met]
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -243,7 +243,7 @@ class Price:
     A part whose cost grows with what was seen is a tuple: entry i holds after i looks, the last one beyond."""
 
     open_macs: int
-    """The opening (0 for a free one)."""
+    """The opening; of a free one, what it takes to know that nothing was seen."""
     look_macs: Macs
     """Sensing and fusing one more look."""
     predict_macs: Macs

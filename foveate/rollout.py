@@ -74,14 +74,14 @@ def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger
 
 
 def _open(scenes: Scenes, model: ActiveModel, ledger: Ledger) -> tuple[Any, Glimpses | None]:
-    if model.opening == "free":
-        return model.open(None, scenes.sizes_px), None
-    rows, size_px = np.arange(len(scenes)), model.glimpse_size_px(0)
-    with ledger.timed("read"):
-        glance = scenes.read(whole_scene(len(rows)), size_px)
-    ledger.charge_read(rows, glance, valid=np.ones((len(rows), 1), bool), size_px=size_px)
+    rows, glance = np.arange(len(scenes)), None
+    if model.opening == "glance":
+        size_px = model.glimpse_size_px(0)
+        with ledger.timed("read"):
+            glance = scenes.read(whole_scene(len(rows)), size_px)
+        ledger.charge_read(rows, glance, valid=np.ones((len(rows), 1), bool), size_px=size_px)
     with ledger.timed("open"):
-        state = model.open(glance.pixels, scenes.sizes_px)
+        state = model.open(None if glance is None else glance.pixels, scenes.sizes_px)
     ledger.charge_macs("open", rows, model.price().open_macs)
     return state, glance
 

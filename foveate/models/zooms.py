@@ -43,9 +43,10 @@ def square_candidates(
 
 
 def gains(worth: Tensor, closeness: Tensor, here: Tensor, candidates: Tensor, grid: tuple[int, int]) -> Tensor:
-    """What a look at each candidate could bring, ``[n, m]`` >= 0: over the cells under it the sum of ``worth``
-    ``[n, R * S]`` times how much closer it would see them (``here`` ``[n, m]``) than they were seen (``closeness``)."""
+    """What a look at each candidate could bring, ``[n, m]`` >= 0: over the cells under it the sum of the share of their
+    ``worth`` ``[n, R * S]`` that was not seen as closely (``closeness``) as it would see them (``here`` ``[n, m]``). A
+    look twice as close brings half of what is left, at any scale: so it is with pictures' errors."""
     both = torch.stack([worth, worth * closeness], dim=-1)
     mean, mean_seen = pooled(both, candidates, grid).unbind(-1)
     area = candidates[..., 2] * candidates[..., 3] * (grid[0] * grid[1])
-    return area * (here * mean - mean_seen).clamp(min=0)
+    return area * (mean - mean_seen / here).clamp(min=0)

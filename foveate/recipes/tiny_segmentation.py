@@ -13,7 +13,7 @@ from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, class_map
 
 
-def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_segmentation(*, steps: int = 700, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX),
@@ -27,25 +27,25 @@ def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: i
     names = ("background", *ComposedSet(scenes).class_names)
     model = tiny_model(
         num_outputs=len(names),
-        answer={"name": "segments", "widths": (48, 32, 24, 12), "edges": 8},  # at half the canvas' resolution
+        answer={"name": "segments", "widths": (48, 32, 16, 12), "edges": 8},  # at half the canvas' resolution
         relevance="doubt",
     )
     return Recipe(
         name="tiny_segmentation",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial"),
+            policy=PartSpec(name="spatial", config={"offset": 0.0}),  # the places fill the scene already
             critic=PartSpec(name="spatial_q"),
-            task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.5, "score_scale": 3.0}),
+            task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.8, "score_scale": 3.0}),
         ),
         train=TrainConfig(
             steps=steps,
             seconds=seconds,
-            batch_size=24,
+            batch_size=40,
             num_looks=NUM_LOOKS,
             lr=2e-3,
-            random_frac=0.2,
-            loss=LossConfig(form="paper"),
+            random_frac=0.1,
+            loss=LossConfig(form="last"),
             ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=1.0),
             seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,50 @@ def test_looks_are_read_as_they_are_described() -> None:
 def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         create_model("elastic_tokens", **{**TEST, **settings})
+
+
+READER: dict[str, Any] = {"dim": 16, "depth": 1, "num_heads": 2, "reader": {"name": "conv"}}
+
+
+def test_a_reconstruction_starts_from_what_was_seen() -> None:
+    """With a decoder that adds nothing, the picture is the mosaic, and a native look is exact."""
+    options = {**TEST, "canvas": READER, "answer": {"name": "pixels"}, "relevance": "doubt", "glimpse_grid": 1}
+    model = seeded(lambda: create_model("elastic_tokens", **options))
+    torch.nn.init.zeros_(model.answer.pixels.weight)
+    torch.nn.init.zeros_(model.answer.pixels.bias)
+    scenes = pictures(2)
+    box = torch.tensor([[[0.0, 0.0, 16 / 224, 16 / 224]]]).expand(2, 1, 4)
+    look = Look(action={}, viewpoints=box, valid=torch.ones(2, 1, dtype=torch.bool))
+    with torch.no_grad():
+        state = model.update(model.open(None, scenes.sizes_px), scenes.read(box.numpy(), (16, 16)).pixels, look)
+        answer = model.predict(state)
+    native = torch.as_tensor(scenes.read(box.numpy(), (16, 16)).pixels)
+    inside = (slice(None), slice(None), slice(104, 120), slice(104, 120))
+    torch.testing.assert_close(255 * answer["pixels"][inside], native[:, 0].float(), atol=0.01, rtol=0)
+    assert answer["seen_mask"][inside].all()
+    assert answer["seen_mask"].sum() == 2 * 16 * 16
+
+
+def test_tokens_of_what_is_relevant_are_read_first() -> None:
+    options = {**TEST, "glimpse_grid": 1, "answer": {"name": "token_classes"}, "canvas": READER, "relevance": "places"}
+    model = seeded(lambda: create_model("elastic_tokens", **options))
+    state = played(model, 2).events[-1].state
+    with torch.no_grad():
+        known = model._known(state)
+        assert known.relevance is not None
+        assert (known.relevance[~known.mask] == 0).all()
+        assert (known.relevance[known.mask] >= 0).all()
+        first = torch.zeros_like(known.relevance)
+        first[:, 0] = 1e6
+        alone = model.answer(replace(known, relevance=first))
+        tokens = known.tokens[:, :2]
+        weight = model.answer.read(tokens)[:, 1]
+        torch.testing.assert_close(alone, model.answer.logits(weight), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("opening", ["free", "glance"])
+def test_the_ledger_counts_what_the_price_says(opening: str) -> None:
+    model = create_model("elastic_tokens", opening=opening, canvas=READER, **TEST)
+    for looks in (0, 2):
+        episode, price = played(model.eval(), looks), model.price()
+        assert set(episode.ledger.macs.tolist()) == {int(price.sensed(looks) + price.predict(looks))}

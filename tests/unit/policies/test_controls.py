@@ -107,6 +107,9 @@ def test_coarse_to_fine_walks_the_quadtree() -> None:
     assert places[21].tolist() == places[0].tolist()
     native = _places(CoarseToFine(CoarseToFineConfig()), _seen(5))
     assert (native[:, 2:] == np.float32([0.25, 0.4])).all()
+    later = _places(CoarseToFine(CoarseToFineConfig(zoom=True, num_levels=3, first_level=2)), _seen(21))
+    assert later[:20].tolist() == places[1:21].tolist()
+    assert later[20].tolist() == places[1].tolist()
 
 
 def _blobs(n: int) -> torch.Tensor:

@@ -109,6 +109,9 @@ def test_scores_rise_along_the_budget(table: BudgetTable, traces: Traces) -> Non
     full = table.full_score_budget()
     assert full.amount < 4
     assert table.expected_score(full) >= scores[-1]
+    cheaper = table.full_score_budget(may_lose=0.05)
+    assert cheaper.amount < full.amount
+    assert table.expected_score(cheaper) >= scores[-1] - 0.05
 
 
 def test_impossible_budgets(table: BudgetTable) -> None:
