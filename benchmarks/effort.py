@@ -33,7 +33,7 @@ class Effort:
     """Scenes of a timing at batch size 1."""
     elastic_sizes: tuple[str, ...] = ("small", "base")
     """Encoders of the episodes that are set against one pass over the whole picture."""
-    glimpse_scenes: int = 768
+    glimpse_scenes: int = 640
     """Test scenes of AdaGlimpse's tasks, and as many for calibration."""
     step_size: str = "tiny"
     """Encoder of the environment steps."""

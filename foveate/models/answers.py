@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.layers.macs import conv_macs, linear_macs
+from foveate.models.mosaic import detail
 from foveate.models.vit import init_linear
 from foveate.registry import Registry
 
@@ -103,6 +104,7 @@ class PixelAnswer(nn.Module):
         grid: tuple[int, int],
         mean: tuple[float, ...],
         std: tuple[float, ...],
+        reads_mosaic: bool,
         **_: Any,
     ) -> None:
         super().__init__()
@@ -110,7 +112,7 @@ class PixelAnswer(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.grid, self.patch_px, self.num_bands = grid, patch_px, num_bands
         self.pixels = nn.Linear(cell_dim, patch_px**2 * num_bands)
-        self.log_error = nn.Linear(cell_dim, 1)
+        self.log_error = nn.Linear(cell_dim + (2 if reads_mosaic else 0), 1)
         self.apply(init_linear)
 
     def forward(self, known: Known) -> dict[str, Tensor]:
@@ -119,8 +121,7 @@ class PixelAnswer(nn.Module):
         (rows, cols), side, bands = self.grid, self.patch_px, self.num_bands
         patches = self.pixels(cells).float().reshape(-1, rows, cols, side, side, bands)
         normed = patches.permute(0, 5, 1, 3, 2, 4).reshape(-1, bands, rows * side, cols * side)
-        # What foretells the error must not make pixels more predictable instead of better.
-        log_error = self.log_error(cells.detach()).float().reshape(-1, rows, cols)
+        log_error = self._log_error(known).reshape(-1, rows, cols)
         if mosaic is None:
             return {"pixels": self._unit(normed), "log_error": log_error}
         seen, closeness = mosaic[:, :-1], mosaic[:, -1:]
@@ -137,13 +138,22 @@ class PixelAnswer(nn.Module):
 
     def doubt(self, known: Known) -> Tensor:
         """Expected squared error ``[n, m]`` of each cell's pixels."""
-        return self.log_error(known.cells)[..., 0].float().exp()
+        return self._log_error(known).exp()
+
+    def _log_error(self, known: Known) -> Tensor:
+        """``[n, m]``. It is cut off from what foretells it: pixels must not become more predictable instead of better.
+        Over a mosaic it is also told how much detail that shows, which foretells the detail it lacks."""
+        assert known.cells is not None
+        told = known.cells.detach()
+        if known.mosaic is not None:
+            told = torch.cat([told, detail(known.mosaic, self.grid).to(told.dtype)], dim=-1)
+        return self.log_error(told)[..., 0].float()
 
     def macs(self, num_patches: int) -> int:
-        return linear_macs(math.prod(self.grid), self.pixels.in_features, self.pixels.out_features + 1)
+        return linear_macs(math.prod(self.grid), self.pixels.in_features, self.pixels.out_features) + self.doubt_macs()
 
     def doubt_macs(self) -> int:
-        return linear_macs(math.prod(self.grid), self.pixels.in_features, 1)
+        return linear_macs(math.prod(self.grid), self.log_error.in_features, 1)
 
 
 class SegmentAnswer(nn.Module):

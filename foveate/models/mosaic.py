@@ -18,6 +18,8 @@ from foveate.layers.macs import linear_macs
 from foveate.models.backbones import BACKBONES
 from foveate.models.counted import counted_macs
 
+LEAST = 1e-4  # slope or closeness that is told from none
+
 
 def blank(num_rows: Tensor, *, num_bands: int, size_px: tuple[int, int]) -> Tensor:
     """``[n, C + 1, H, W]`` where nothing was seen, of as many rows as ``num_rows`` ``[n]`` has."""
@@ -48,6 +50,16 @@ def _spread(center: Tensor, half: Tensor, num_in: int, num_out: int) -> tuple[Te
     position = ((inside + 1) * (num_in / 2) - 0.5).clamp(0, num_in - 1)
     away = (position[..., None] - torch.arange(num_in, device=center.device)).abs()
     return (1 - away).clamp(min=0), inside.abs() <= 1
+
+
+def detail(mosaic: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Of every cell ``[n, m, 2]``: the logarithm of the mean squared slope of what it shows, and of its closeness."""
+    slopes = [
+        nn.functional.adaptive_avg_pool2d(mosaic[:, :-1].diff(dim=dim).square().mean(1, keepdim=True), grid)
+        for dim in (-2, -1)
+    ]
+    closeness = nn.functional.adaptive_avg_pool2d(mosaic[:, -1:], grid)
+    return torch.cat([slopes[0] + slopes[1], closeness], dim=1).clamp(min=LEAST).log().flatten(2).transpose(1, 2)
 
 
 def paint_macs(num_bands: int, glimpse_px: tuple[int, int], size_px: tuple[int, int]) -> int:

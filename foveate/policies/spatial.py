@@ -39,6 +39,8 @@ class SpatialConfig:
     candidate's own extents; 0 looks at candidate centres only."""
     offset_sigma: float = 0.2
     """Standard deviation of the offset while exploring, in the same unit as its range after division by ``offset``."""
+    starts_flat: bool = False
+    """What is learned starts at zero, so that looks start from the relevance alone: right where that is already good."""
 
 
 class Spatial(nn.Module):
@@ -60,7 +62,7 @@ class Spatial(nn.Module):
         self.noise_shape = (config.num_looks_per_step, 3)
         self.temperature = 1.0
         nn.init.zeros_(self.outer.bias)
-        nn.init.zeros_(self.outer.weight[1:])  # no offset but the relevance's, until one is learned
+        nn.init.zeros_(self.outer.weight[0 if config.starts_flat else 1 :])  # no offset until one is learned
 
     def logits_and_offsets(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """Masked logits ``[n, m]`` (this is the heatmap) and mean offsets ``[n, m, 2]``, to be

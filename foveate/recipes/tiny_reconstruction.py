@@ -22,7 +22,7 @@ GLIMPSE_PX = 16
 NUM_LOOKS = 12
 
 
-def tiny_reconstruction(*, steps: int = 200, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_reconstruction(*, steps: int = 150, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Scenes of 128 px, glimpses of 16 px: twelve looks sense 19 % of the pixels."""
     model: dict[str, Any] = {
         "size": {"dim": 64, "depth": 2, "num_heads": 4},
@@ -41,7 +41,7 @@ def tiny_reconstruction(*, steps: int = 200, seconds: float | None = None, seed:
         name="tiny_reconstruction",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0}),  # the places fill the scene already
+            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True}),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="reconstruction", config={"score_unit": 10.0}),
         ),
@@ -53,8 +53,8 @@ def tiny_reconstruction(*, steps: int = 200, seconds: float | None = None, seed:
             lr=2e-3,
             loss=LossConfig(form="paper"),
             random_frac=0.1,
-            ppo=PpoConfig(gamma=0.9, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
-            sac=SacConfig(gamma=0.9),
+            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=5e-4, entropy_weight=0.003),
+            sac=SacConfig(gamma=1.0),
             seed=seed,
             eval_scenes=128,
         ),

@@ -34,7 +34,7 @@ def tiny_segmentation(*, steps: int = 700, seconds: float | None = None, seed: i
         name="tiny_segmentation",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0}),  # the places fill the scene already
+            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True}),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.8, "score_scale": 3.0}),
         ),

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from foveate.errors import UsageError
 
 Picture = Mapping[str, Tensor]
+STEEPEST = 2.0
 LEAST_ERROR = 1e-6  # squared, in the unit range: a thirtieth of a grey level
 
 
@@ -54,7 +55,7 @@ class Reconstruction:
         foretold = prediction["log_error"].float()
         grid = (foretold.shape[-2], foretold.shape[-1])
         actual = nn.functional.adaptive_avg_pool2d(squared.detach(), grid).clamp(min=LEAST_ERROR).log()
-        missed = nn.functional.smooth_l1_loss(foretold, actual, reduction="none").mean((1, 2))
+        missed = _foretelling_loss(actual - foretold).mean((1, 2))
         return squared.mean((1, 2)) + self.config.error_weight * missed
 
     def score(self, prediction: Picture, target: Tensor) -> Tensor:
@@ -104,3 +105,14 @@ class Reconstruction:
         if wanted.shape[-2:] != size:
             wanted = nn.functional.interpolate(wanted, size=size, mode="bilinear", antialias=True)
         return wanted
+
+
+def _foretelling_loss(difference: Tensor) -> Tensor:
+    """Of the difference between the logarithms of an error and of what was foretold: the Itakura-Saito divergence. Its
+    optimum is the mean error, not the median, which would take plain areas for certain. Straight above ``STEEPEST``."""
+    ratio = torch.where(
+        difference < STEEPEST,
+        difference.clamp(max=STEEPEST).exp(),
+        math.exp(STEEPEST) * (1 + difference - STEEPEST),
+    )
+    return ratio - difference - 1

@@ -7,7 +7,7 @@ import torch
 
 from foveate.errors import UsageError
 from foveate.tasks import IGNORED
-from foveate.tasks.reconstruction import Reconstruction, ReconstructionConfig
+from foveate.tasks.reconstruction import STEEPEST, Reconstruction, ReconstructionConfig, _foretelling_loss
 from foveate.tasks.segmentation import Segmentation, SegmentationConfig
 
 NAMES = ("background", "thing", "other")
@@ -53,3 +53,14 @@ def test_what_was_seen_is_pasted_only_where_it_was_seen() -> None:
     metrics = task.metrics(prediction, target)
     assert float(metrics["rmse"]) == pytest.approx(51.0)
     assert float(metrics["rmse_pasted"]) == pytest.approx(51.0 / 2**0.5)
+
+
+def test_the_error_that_is_foretold_best_is_the_mean() -> None:
+    errors = torch.tensor([0.01, 0.01, 0.01, 0.09]).log()
+    foretold = torch.linspace(-6, -1, 501)
+    losses = torch.stack([_foretelling_loss(errors - one).mean() for one in foretold])
+    assert float(foretold[losses.argmin()].exp()) == pytest.approx(0.03, rel=0.02)
+    assert float(_foretelling_loss(torch.zeros(()))) == 0
+    wide = torch.tensor([STEEPEST - 1e-4, STEEPEST + 1e-4])
+    assert float(_foretelling_loss(wide).diff().abs()) < 1e-2  # no jump where it turns straight
+    assert bool(_foretelling_loss(torch.tensor([80.0])).isfinite())
