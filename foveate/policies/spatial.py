@@ -40,7 +40,7 @@ class SpatialConfig:
     offset_sigma: float = 0.2
     """Standard deviation of the offset while exploring, in the same unit as its range after division by ``offset``."""
     starts_flat: bool = False
-    """What is learned starts at zero, so that looks start from the relevance alone: right where that is already good."""
+    """What is learned starts at zero, so that looks start from the relevance alone."""
 
 
 class Spatial(nn.Module):
