@@ -20,7 +20,8 @@ from foveate.core import Scenes
 from foveate.cost import Ledger
 from foveate.episode import Player
 from foveate.evaluation.report_data import Check
-from foveate.models.elastic_tokens import ElasticTokens, ElasticTokensConfig
+from foveate.models.elastic_config import ElasticTokensConfig
+from foveate.models.elastic_tokens import ElasticTokens
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -242,16 +243,29 @@ class Price:
 
     A part whose cost grows with what was seen is a tuple: entry i holds after i looks, the last one beyond."""
 
-    open_macs: int
-    """The opening; of a free one, what it takes to know that nothing was seen."""
-    look_macs: Macs
-    """Sensing and fusing one more look."""
-    predict_macs: Macs
-    """One execution of the head."""
-    observe_macs: Macs = 0
-    """One observation, paid at every step, the first included: elastic queries; 0 where the state is observed as is."""
     parts: Mapping[str, Macs]
-    """The same, per component, for display; names start with ``open/``, ``look/``, ``observe/`` or ``predict/``."""
+    """Per component; names start with ``open/``, ``look/``, ``observe/`` or ``predict/``."""
+
+    @cached_property
+    def open_macs(self) -> int:
+        """The opening; of a free one, what it takes to know that nothing was seen."""
+        return int(_until(self._sum("open"), 1))
+
+    @cached_property
+    def look_macs(self) -> Macs:
+        """Sensing and fusing one more look."""
+        return self._sum("look")
+
+    @cached_property
+    def observe_macs(self) -> Macs:
+        """One observation, paid at every step, the first included: elastic queries; 0 where the state is observed as
+        is."""
+        return self._sum("observe")
+
+    @cached_property
+    def predict_macs(self) -> Macs:
+        """One execution of the head."""
+        return self._sum("predict")
 
     def look(self, num_looks: Any, *, count: Any = 1) -> Counts:
         """Of ``count`` more looks after ``num_looks``, both ``[n]`` or scalars."""
@@ -280,6 +294,14 @@ class Price:
             "observe": _until(macs, end),
             "predict": _until(macs, end) - _until(macs, num_looks),
         }[kind]
+
+    def _sum(self, kind: str) -> Macs:
+        own = [macs for name, macs in self.parts.items() if name.startswith(f"{kind}/")]
+        longest = max((len(macs) for macs in own if isinstance(macs, tuple)), default=0)
+        if longest == 0:
+            return sum(own)  # type: ignore[arg-type]
+        each = [macs if isinstance(macs, tuple) else (macs,) for macs in own]
+        return tuple(sum(macs[min(i, len(macs) - 1)] for macs in each) for i in range(longest))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,7 +89,7 @@ class Retina(nn.Module):
     def price(self) -> Price:
         code, head = PIXELS * self.config.dim, self.config.dim * self.config.num_outputs
         parts = {"open/glance": code, "look/focus": code, "predict/head": head}
-        return Price(open_macs=code, look_macs=code, predict_macs=head, parts=parts)
+        return Price(parts=parts)
 
     def _code(self, net: nn.Linear, glimpses) -> Tensor:
         """Glimpses [n, k, C, h, w] to codes [n, k, d]."""

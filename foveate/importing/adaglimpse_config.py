@@ -16,8 +16,9 @@ import torch
 from foveate.critics.set_q import SetQConfig
 from foveate.errors import ModelFolderError, UsageError
 from foveate.importing.adaglimpse_keys import ACTOR, CLASSIFIER, POSITIONS
+from foveate.models.elastic_config import ElasticTokensConfig
 from foveate.models.elastic_encoder import ELASTIC_SIZES
-from foveate.models.elastic_tokens import ElasticTokens, ElasticTokensConfig
+from foveate.models.elastic_tokens import ElasticTokens
 from foveate.policies.squashed_gaussian import SquashedGaussianConfig
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -7,7 +7,7 @@ there, and the agent as their loss holds it, ``rl_loss_module.…``, of which th
 from __future__ import annotations
 
 from foveate.importing.fitting import BLOCK, Modules, inside
-from foveate.models.elastic_tokens import ElasticTokensConfig
+from foveate.models.elastic_config import ElasticTokensConfig
 from foveate.policies.elements import FACTS
 
 BACKBONE = "mae."

@@ -49,7 +49,7 @@ MODELS.register(
 MODELS.register(
     "elastic_tokens",
     "foveate.models.elastic_tokens:ElasticTokens",
-    config="foveate.models.elastic_tokens:ElasticTokensConfig",
+    config="foveate.models.elastic_config:ElasticTokensConfig",
     opening="free",
     summary="tokens of glimpses of any place and zoom, for classes, pixels and segments (AdaGlimpse)",
 )

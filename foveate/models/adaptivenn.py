@@ -262,10 +262,7 @@ class AdaptiveNN(nn.Module):
         }
         if self.config.relevance != "none":
             parts["open/relevance"] = self.heads.macs(rows * cols) + self.heads.backward_macs(rows * cols)
-        total = {
-            kind: sum(m for name, m in parts.items() if name.startswith(kind)) for kind in ("open", "look", "predict")
-        }
-        return Price(open_macs=total["open"], look_macs=total["look"], predict_macs=total["predict"], parts=parts)
+        return Price(parts=parts)
 
     def _candidates(self, sizes_px: Tensor) -> Tensor:
         """A fixation on every cell of the state, ``[n, m, 4]``, shifted inside the scene."""

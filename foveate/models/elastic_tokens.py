@@ -12,109 +12,28 @@ m candidates, R x S cells.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from foveate.camera import PatchCamera
-from foveate.config import from_plain
 from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Price, Rowwise, Seen, TrainingLook
-from foveate.errors import UsageError, suggest
 from foveate.geometry.patches import patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
 from foveate.models.answers import ANSWERS, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
-from foveate.models.canvas import Canvas, CanvasConfig, pooled, pooled_macs
-from foveate.models.elastic_encoder import ELASTIC_SIZES, ElasticEncoder, ElasticEncoderConfig
+from foveate.models.canvas import Canvas, pooled, pooled_macs
+from foveate.models.elastic_config import ElasticTokensConfig
+from foveate.models.elastic_encoder import ElasticEncoder, ElasticEncoderConfig
 from foveate.models.mosaic import blank, paint_macs, painted
 from foveate.models.preprocess import Preprocess
 from foveate.models.zooms import gains, square_candidates, zoom_grids
 
 ABOUT = 0.9  # of a candidate's closeness is as close
 GEOMETRY_DIM = 4  # of a candidate: row, column, zoom, how closely its area was seen
-
-
-@dataclass(frozen=True, kw_only=True)
-class ElasticTokensConfig:
-    """Everything that determines the network."""
-
-    num_outputs: int = 1
-    """Classes; not read where the answer is pixels."""
-    num_bands: int = 3
-    value_range: tuple[float, float] = (0.0, 255.0)
-    """Of the pixels that scenes give."""
-    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
-    """Per band (or one for all), after scaling the range to [0, 1]."""
-    std: tuple[float, ...] = (0.229, 0.224, 0.225)
-    size: str | Mapping[str, int] = "tiny"
-    """Of the encoder: a name of ``ELASTIC_SIZES``, or dim, depth and num_heads."""
-    stem: str = "linear"
-    """How a patch becomes a token: "linear" (the paper) or "conv", which suits small nets and short trainings."""
-    layer_scale: float = 1e-4
-    """Start of the residual branches' gains, of encoder and canvas; small nets learn faster from 0.1 or 1."""
-    patch_px: int = 16
-    glimpse_grid: int = 2
-    """g: patches along a glimpse's side."""
-    canvas_px: tuple[int, int] = (224, 224)
-    """Resolution that scenes are described in, whatever their size: places are told in patches of it, answers painted
-    on it."""
-    max_looks: int = 12
-    """T: looks that there is room for."""
-    opening: Opening = "free"
-    """ "glance": a first look at the whole scene is forced, of the same size as any other."""
-    compute: Literal["reencode", "cached"] = "reencode"
-    """All patches from scratch at each look (the paper), or each glimpse once, by all blocks but ``shared_depth``."""
-    shared_depth: int = 2
-    """With ``compute="cached"``: blocks that see all glimpses."""
-    answer: Mapping[str, Any] = field(default_factory=lambda: {"name": "classes"})
-    """"classes" (from the class token), "token_classes" (from all tokens, which small nets learn sooner), "pixels" or
-    "segments", and options."""
-    canvas: Mapping[str, Any] | None = None
-    """Options of the :class:`~foveate.models.canvas.Canvas`; None: none is painted, and candidates are described by
-    their geometry only. Dense answers need one."""
-    relevance: Literal["none", "attention", "places", "doubt"] = "none"
-    """What policies are told of the candidates: "attention" of a head that classifies from the cells, "places" where a
-    head that was told so in training expects the thing (tasks whose targets say where), "doubt" of the dense answer
-    (the error it expects, the entropy of its classes)."""
-    importance: Literal["none", "rollout", "softmax"] = "none"
-    """What agents are told of how much each patch mattered: attention rollout (which costs the fast attention), or the
-    softmax of it, which hardly differs from patch to patch (the paper's code)."""
-    latent_block: int | None = None
-    """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
-    zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
-    """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
-    legacy_sampling: bool = False
-    """The paper's sensor: corners rounded down, every patch sampled at points."""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.size, str) and self.size not in ELASTIC_SIZES:
-            raise UsageError(
-                f"no size {self.size!r}; known: {', '.join(ELASTIC_SIZES)}.{suggest(self.size, ELASTIC_SIZES)}"
-            )
-        if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
-            raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
-        answer = ANSWERS.get(self.answer.get("name", ""))
-        dense = answer.is_dense
-        if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
-            raise UsageError(f"pixels are answered patch by patch: leave the canvas' grid at {self.patch_grid}")
-        if self.canvas is None and (answer.needs_canvas or self.relevance != "none"):
-            raise UsageError(
-                f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
-                'canvas={"dim": 128, "depth": 2, "num_heads": 4} or the like'
-            )
-        if self.relevance in (("attention", "places") if dense else ("doubt",)):
-            raise UsageError(
-                f"relevance is {self.relevance!r}: dense answers have 'doubt', classes have 'attention' or 'places'"
-            )
-
-    @property
-    def patch_grid(self) -> tuple[int, int]:
-        """(rows, cols) of the canvas in patches."""
-        return self.canvas_px[0] // self.patch_px, self.canvas_px[1] // self.patch_px
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +63,10 @@ class ElasticTokens(nn.Module):
         super().__init__()
         self.config = c = config
         self.preprocess = Preprocess(value_range=c.value_range, mean=c.mean, std=c.std)
-        shape = ELASTIC_SIZES[c.size] if isinstance(c.size, str) else c.size
-        shared = shape["depth"] if c.compute == "reencode" else c.shared_depth
+        shared = c.shape["depth"] if c.compute == "reencode" else c.shared_depth
         self.encoder = ElasticEncoder(
             ElasticEncoderConfig(
-                **shape,
+                **c.shape,
                 shared_depth=shared,
                 patch_px=c.patch_px,
                 num_bands=c.num_bands,
@@ -159,12 +77,13 @@ class ElasticTokens(nn.Module):
         self.grid = c.patch_grid
         self.canvas: Canvas | None = None
         if c.canvas is not None:
-            shape_of_canvas = _canvas_config(c, self.grid)
-            self.canvas = Canvas(shape_of_canvas, token_dim=shape["dim"], num_bands=c.num_bands, canvas_px=c.canvas_px)
+            self.canvas = Canvas(
+                c.canvas_config, token_dim=c.shape["dim"], num_bands=c.num_bands, canvas_px=c.canvas_px
+            )
         self.cell_grid = self.grid if self.canvas is None else self.canvas.config.grid
         options = dict(c.answer)
         self.answer = ANSWERS.get(options.pop("name"))(
-            num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=shape["dim"],
+            num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=c.shape["dim"],
             cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std,
             reads_mosaic=self._has_mosaic, **options,
         )  # fmt: skip
@@ -467,20 +386,4 @@ class ElasticTokens(nn.Module):
             parts["observe/relevance"] = head + pooled_macs(num, self.cell_grid, 2)
             if self._answers_by_relevance:
                 parts["predict/relevance"] = head + pooled_macs(self._num_slots, self.cell_grid, 1)
-        total = {f"{kind}_macs": _summed(parts, kind) for kind in ("open", "look", "observe", "predict")}
-        return Price(**total, parts=parts)
-
-
-def _canvas_config(config: ElasticTokensConfig, grid: tuple[int, int]) -> CanvasConfig:
-    return from_plain(
-        CanvasConfig, {"grid": grid, "layer_scale": config.layer_scale, **(config.canvas or {})}, where="the canvas"
-    )
-
-
-def _summed(parts: Mapping[str, Any], kind: str) -> Any:
-    """Entry-wise sum of the parts of a kind; an int where none of them grows."""
-    own = [macs for name, macs in parts.items() if name.startswith(f"{kind}/")]
-    longest = max((len(macs) for macs in own if isinstance(macs, tuple)), default=0)
-    if longest == 0:
-        return sum(own)
-    return tuple(sum(macs[i] if isinstance(macs, tuple) else macs for macs in own) for i in range(longest))
+        return Price(parts=parts)

@@ -254,9 +254,7 @@ class GlanceFocus(nn.Module):
             parts["observe/attention"] = self.auxiliary.attention_macs(cells)
         elif config.relevance != "none":  # class activation: forward, and backward to the input
             parts["open/relevance"] = 2 * counted_macs(self.auxiliary, (1, cells, config.state_dim))
-        kinds = ("open", "look", "observe", "predict")
-        total = {f"{kind}_macs": sum(m for name, m in parts.items() if name.startswith(kind)) for kind in kinds}
-        return Price(**total, parts=parts)
+        return Price(parts=parts)
 
     @torch.no_grad()
     def _attention(self, state_map: Tensor) -> Tensor:

@@ -78,4 +78,4 @@ class Frontier(nn.Module):
     def price(self):
         m, out = len(self.nodes), self.head.out_features
         parts = {"open/glance": 192 * C, "look/embed": 192 * C + m * m + m * C, "predict/head": C * out}
-        return Price(open_macs=192 * C, look_macs=parts["look/embed"], predict_macs=C * out, parts=parts)
+        return Price(parts=parts)

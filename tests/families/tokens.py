@@ -79,5 +79,4 @@ class Tokens(nn.Module):
 
         m, q, k = len(self.candidates), SIDE**2, self.head.out_features
         parts = {"look/embed": (3 * 64 + 4) * C, "observe/attend": attend(m), "predict/dense": attend(q) + q * C * k}
-        return Price(open_macs=0, look_macs=parts["look/embed"], observe_macs=attend(m),
-                     predict_macs=parts["predict/dense"], parts=parts)  # fmt: skip
+        return Price(parts=parts)

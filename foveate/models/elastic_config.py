@@ -1,0 +1,104 @@
+"""Settings of :mod:`.elastic_tokens`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from foveate.config import from_plain
+from foveate.core import Opening
+from foveate.errors import UsageError, suggest
+from foveate.models.answers import ANSWERS
+from foveate.models.canvas import CanvasConfig
+from foveate.models.elastic_encoder import ELASTIC_SIZES
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElasticTokensConfig:
+    """Everything that determines the network."""
+
+    num_outputs: int = 1
+    """Classes; not read where the answer is pixels."""
+    num_bands: int = 3
+    value_range: tuple[float, float] = (0.0, 255.0)
+    """Of the pixels that scenes give."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Per band (or one for all), after scaling the range to [0, 1]."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    size: str | Mapping[str, int] = "tiny"
+    """Of the encoder: a name of ``ELASTIC_SIZES``, or dim, depth and num_heads."""
+    stem: str = "linear"
+    """How a patch becomes a token: "linear" (the paper) or "conv", which suits small nets and short trainings."""
+    layer_scale: float = 1e-4
+    """Start of the residual branches' gains, of encoder and canvas; small nets learn faster from 0.1 or 1."""
+    patch_px: int = 16
+    glimpse_grid: int = 2
+    """g: patches along a glimpse's side."""
+    canvas_px: tuple[int, int] = (224, 224)
+    """Resolution that scenes are described in, whatever their size: places are told in patches of it, answers painted
+    on it."""
+    max_looks: int = 12
+    """T: looks that there is room for."""
+    opening: Opening = "free"
+    """ "glance": a first look at the whole scene is forced, of the same size as any other."""
+    compute: Literal["reencode", "cached"] = "reencode"
+    """All patches from scratch at each look (the paper), or each glimpse once, by all blocks but ``shared_depth``."""
+    shared_depth: int = 2
+    """With ``compute="cached"``: blocks that see all glimpses."""
+    answer: Mapping[str, Any] = field(default_factory=lambda: {"name": "classes"})
+    """"classes" (from the class token), "token_classes" (from all tokens, which small nets learn sooner), "pixels" or
+    "segments", and options."""
+    canvas: Mapping[str, Any] | None = None
+    """Options of the :class:`~foveate.models.canvas.Canvas`; None: none is painted, and candidates are described by
+    their geometry only. Dense answers need one."""
+    relevance: Literal["none", "attention", "places", "doubt"] = "none"
+    """What policies are told of the candidates: "attention" of a head that classifies from the cells, "places" where a
+    head that was told so in training expects the thing (tasks whose targets say where), "doubt" of the dense answer
+    (the error it expects, the entropy of its classes)."""
+    importance: Literal["none", "rollout", "softmax"] = "none"
+    """What agents are told of how much each patch mattered: attention rollout (which costs the fast attention), or the
+    softmax of it, which hardly differs from patch to patch (the paper's code)."""
+    latent_block: int | None = None
+    """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
+    zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
+    """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
+    legacy_sampling: bool = False
+    """The paper's sensor: corners rounded down, every patch sampled at points."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, str) and self.size not in ELASTIC_SIZES:
+            raise UsageError(
+                f"no size {self.size!r}; known: {', '.join(ELASTIC_SIZES)}.{suggest(self.size, ELASTIC_SIZES)}"
+            )
+        if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
+            raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
+        answer = ANSWERS.get(self.answer.get("name", ""))
+        dense = answer.is_dense
+        if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
+            raise UsageError(f"pixels are answered patch by patch: leave the canvas' grid at {self.patch_grid}")
+        if self.canvas is None and (answer.needs_canvas or self.relevance != "none"):
+            raise UsageError(
+                f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
+                'canvas={"dim": 128, "depth": 2, "num_heads": 4} or the like'
+            )
+        if self.relevance in (("attention", "places") if dense else ("doubt",)):
+            raise UsageError(
+                f"relevance is {self.relevance!r}: dense answers have 'doubt', classes have 'attention' or 'places'"
+            )
+
+    @property
+    def patch_grid(self) -> tuple[int, int]:
+        """(rows, cols) of the canvas in patches."""
+        return self.canvas_px[0] // self.patch_px, self.canvas_px[1] // self.patch_px
+
+    @property
+    def shape(self) -> Mapping[str, int]:
+        """dim, depth and num_heads of the encoder."""
+        return ELASTIC_SIZES[self.size] if isinstance(self.size, str) else self.size
+
+    @property
+    def canvas_config(self) -> CanvasConfig:
+        """Of the canvas, where there is one: as fine as the patches if it does not say otherwise."""
+        defaults = {"grid": self.patch_grid, "layer_scale": self.layer_scale}
+        return from_plain(CanvasConfig, {**defaults, **(self.canvas or {})}, where="the canvas")
