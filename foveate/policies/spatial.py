@@ -39,6 +39,8 @@ class SpatialConfig:
     candidate's own extents; 0 looks at candidate centres only."""
     offset_sigma: float = 0.2
     """Standard deviation of the offset while exploring, in the same unit as its range after division by ``offset``."""
+    relevance_gain: float = 1.0
+    """Power of the relevance that looks start from; above 1 exploration keeps closer to what is most relevant."""
     starts_flat: bool = False
     """What is learned starts at zero, so that looks start from the relevance alone."""
 
@@ -56,7 +58,7 @@ class Spatial(nn.Module):
         self.inner = nn.Linear(config.feature_dim + 1, config.hidden_dim)
         self.outer = nn.Linear(config.hidden_dim, 3)  # logit, row and column of the offset's mean
         # Where the family offers a relevance, looking starts from it: chance rarely hits a clue of 0.01 % of a scene.
-        self.relevance_gain = nn.Parameter(torch.ones(()))
+        self.relevance_gain = nn.Parameter(torch.tensor(config.relevance_gain))
         self.centroid_gain = nn.Parameter(torch.ones(())) if config.grid and config.offset else None
         self.revisit_penalty = nn.Parameter(torch.ones(()))
         self.noise_shape = (config.num_looks_per_step, 3)

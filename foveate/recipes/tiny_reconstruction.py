@@ -41,7 +41,7 @@ def tiny_reconstruction(*, steps: int = 150, seconds: float | None = None, seed:
         name="tiny_reconstruction",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True}),
+            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True, "relevance_gain": 4.0}),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="reconstruction", config={"score_unit": 10.0}),
         ),
