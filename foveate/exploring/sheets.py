@@ -130,8 +130,10 @@ def facts_of(step: Watched) -> list[str]:
 
 
 def what_ends_it(step: Watched) -> str:
-    """Of a row that is done, what did."""
+    """Of a row that is done, what did. A threshold may be infinite: at that step the rule stops every row, or none."""
     appetite, ends = step.appetite, list[str]()
+    if appetite is not None and math.isinf(appetite.threshold):
+        appetite = None
     if step.outcome is not None:
         why = f", {appetite.rule} appetite {appetite.now:.3g} ≤ {appetite.threshold:.3g}" if appetite else ""
         return f"{step.outcome}: {OUTCOMES[step.outcome]}{why if step.outcome == 'stopped' else ''}"
@@ -141,7 +143,7 @@ def what_ends_it(step: Watched) -> str:
         ends.append(f"the limit ({100 * float(step.observation.remaining[0]):.0f} % left)")
     if step.most_looks is not None:
         ends.append(looks_in_words(step.most_looks))
-    return f"goes on until {' or '.join(ends)}"
+    return f"goes on until {' or '.join(ends)}" if ends else "goes on"
 
 
 def looks_in_words(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -304,8 +305,9 @@ def test_what_would_stop_it_is_said() -> None:
     steps = list(asked.watch(given, budget="1.5 looks", limit="3 looks"))
     assert steps[0].appetite is not None
     assert steps[0].appetite.rule == "value"
-    assert what_ends_it(steps[0]).startswith("goes on until value appetite ≤ ")
-    assert what_ends_it(steps[0]).endswith(" or the limit (100 % left) or 3 looks")
+    sure = replace(steps[0], appetite=replace(steps[0].appetite, threshold=0.25))
+    assert what_ends_it(sure).startswith("goes on until value appetite ≤ 0.25 (now ")
+    assert what_ends_it(sure).endswith(" or the limit (100 % left) or 3 looks")
     assert steps[-1].outcome in ("stopped", "truncated")
     if steps[-1].appetite is not None:
         assert (steps[-1].outcome == "stopped") == (steps[-1].appetite.now <= steps[-1].appetite.threshold)
@@ -318,6 +320,10 @@ def test_facts_are_short() -> None:
     ended = replace(step, outcome="stopped", appetite=Appetite(rule="value", now=0.125, threshold=0.5))
     assert what_ends_it(ended) == "stopped: sure enough, value appetite 0.125 ≤ 0.5"
     assert what_ends_it(step) == "truncated: all looks or the limit used up"
+    everyone = replace(ended, appetite=Appetite(rule="value", now=0.125, threshold=math.inf))
+    assert what_ends_it(everyone) == "stopped: sure enough"
+    nobody = Appetite(rule="value", now=0.125, threshold=-math.inf)
+    assert what_ends_it(replace(step, outcome=None, appetite=nobody, most_looks=3)) == "goes on until 3 looks"
     assert facts_of(replace(step, spent={**step.spent, "macs": 2.5e9, "pct_px": 12.345}, certainty=0.5))[:3] == [
         "50 % sure", "12.3 % sensed", "2.5 GMAC",
     ]  # fmt: skip
