@@ -128,8 +128,10 @@ def _flow(weights: Tensor, mask: Tensor) -> Tensor:
     place by the residual path, rows normalised."""
     pairs = (mask[:, :, None] & mask[:, None, :]).flatten(1)
     flat = weights.flatten(1)
-    rank = flat.masked_fill(~pairs, math.inf).argsort(1).argsort(1)
-    is_weak = rank < (pairs.sum(1, keepdim=True) * WEAK_FRAC).long()
+    count = (pairs.sum(1, keepdim=True) * WEAK_FRAC).long()
+    most = int(flat.shape[1] * WEAK_FRAC)
+    weakest_first = flat.masked_fill(~pairs, math.inf).topk(most, largest=False).indices  # faster than to sort them all
+    is_weak = torch.zeros_like(pairs).scatter(1, weakest_first, torch.arange(most, device=flat.device) < count)
     is_weak[:, 0] = False
     kept = flat.masked_fill(is_weak | ~pairs, 0.0).unflatten(1, weights.shape[1:])
     step = (kept + torch.eye(weights.shape[1], device=weights.device)) / 2
