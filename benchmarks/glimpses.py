@@ -279,8 +279,8 @@ def _stopping(results: Results) -> Table:
         ])  # fmt: skip
         within = f" ({points(lost, planned)})"
         for unit, found, bar in (("pixels", pixels, 0.6), ("seconds", seconds, 0.7)):
-            check = at_most(f"{task}: {unit} at ≤ 1 point loss", found, bar, target=f"≤ {bar:.0%}",
-                            measured=percent(found, planned) + within)  # fmt: skip
+            measured = percent(found, planned) + (within if found else "")
+            check = at_most(f"{task}: {unit} at ≤ 1 point loss", found, bar, target=f"≤ {bar:.0%}", measured=measured)
             is_met = None if check.is_met is None else check.is_met and mean(lost) >= -MAY_LOSE
             checks.append(Check(claim=check.claim, target=check.target, measured=check.measured, is_met=is_met))
     head = ["stopping early, executed", "rule", "mean looks", "lost", "pixels", "MACs", "seconds"]
