@@ -109,22 +109,9 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def accuracy_by_looks(
-    system: System,
-    source: Any,
-    *,
-    num_scenes: int,
-    max_looks: int,
-    policy: Any | None = None,
-    explore: bool | None = None,
-    batch_size: int = 128,
-) -> list[float]:
-    """Primary metric after 0..``max_looks`` looks; the rest is as in :func:`metrics_by_looks`."""
-    found = metrics_by_looks(
-        system, source, num_scenes=num_scenes, max_looks=max_looks, policy=policy, explore=explore,
-        batch_size=batch_size,
-    )  # fmt: skip
-    return found[system.task.primary_metric]
+def accuracy_by_looks(system: System, source: Any, **options: Any) -> list[float]:
+    """Primary metric after 0..``max_looks`` looks; ``options`` as in :func:`metrics_by_looks`."""
+    return metrics_by_looks(system, source, **options)[system.task.primary_metric]
 
 
 @torch.inference_mode()
@@ -151,7 +138,8 @@ def metrics_by_looks(
         noise = Noise(seed=1, scenes=batch.indices)
         episode = rollout(batch.scenes, player, noise=noise, explore=drawn, keep_events=True)
         columns = [system.task.metrics(event.prediction, target) for event in episode.events]
-        primary(system.task, columns[0])  # refused at the first batch
+        for column in columns:
+            primary(system.task, column)  # refused where it is no share
         for name in columns[0]:
             values = np.stack([as_numpy(column[name]) for column in columns], axis=1)
             found.setdefault(name, []).append(values)

@@ -44,7 +44,7 @@ ANSWERS.register("segments", "foveate.models.answers:SegmentAnswer")
 class ClassAnswer(nn.Module):
     """Logits ``[n, K]`` from the class token."""
 
-    needs_canvas, is_dense, is_by_patch, reads_relevance = False, False, False, False
+    is_dense, is_by_patch, reads_relevance = False, False, False
 
     def __init__(self, *, num_outputs: int, token_dim: int, **_: Any) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class TokenClassAnswer(nn.Module):
     """Logits ``[n, K]`` from the tokens that matter, by attention, which starts from the family's relevance where there
     is one: what lies where the thing is expected is read first. A class token must learn all of this by itself."""
 
-    needs_canvas, is_dense, is_by_patch, reads_relevance = False, False, False, True
+    is_dense, is_by_patch, reads_relevance = False, False, True
 
     def __init__(self, *, num_outputs: int, token_dim: int, hidden: int = 64, **_: Any) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class PixelAnswer(nn.Module):
     cell the logarithm of the squared error that its pixels are expected to have. Over a mosaic, what the cells say is
     added to it, and ``seen`` and ``seen_mask`` say which pixels were seen as closely as the canvas shows them."""
 
-    needs_canvas, is_dense, is_by_patch, reads_relevance = True, True, True, False
+    is_dense, is_by_patch, reads_relevance = True, True, False
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class SegmentAnswer(nn.Module):
     """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones. Over a mosaic,
     the largest of them also see its ``edges``: cells know what there is, the mosaic where exactly it ends."""
 
-    needs_canvas, is_dense, is_by_patch, reads_relevance = True, True, False, False
+    is_dense, is_by_patch, reads_relevance = True, False, False
 
     def __init__(
         self,

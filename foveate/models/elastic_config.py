@@ -29,7 +29,7 @@ class ElasticTokensConfig:
     size: str | Mapping[str, int] = "tiny"
     """Of the encoder: a name of ``ELASTIC_SIZES``, or dim, depth and num_heads."""
     stem: str = "linear"
-    """How a patch becomes a token: "linear" (the paper) or "conv", which suits small nets and short trainings."""
+    """How a patch becomes a token: "linear" (the paper), or "conv" or "max", for small nets and short trainings."""
     layer_scale: float = 1e-4
     """Start of the residual branches' gains, of encoder and canvas; small nets learn faster from 0.1 or 1."""
     patch_px: int = 16
@@ -77,7 +77,7 @@ class ElasticTokensConfig:
         dense = answer.is_dense
         if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
             raise UsageError(f"pixels are answered patch by patch: leave the canvas' grid at {self.patch_grid}")
-        if self.canvas is None and (answer.needs_canvas or self.relevance != "none"):
+        if self.canvas is None and (dense or self.relevance != "none"):
             raise UsageError(
                 f"the answer {self.answer['name']!r} with relevance {self.relevance!r} is read from a canvas: give "
                 'canvas={"dim": 128, "depth": 2, "num_heads": 4} or the like'

@@ -21,9 +21,9 @@ from foveate.models.counted import counted_macs
 LEAST = 1e-4  # slope or closeness that is told from none
 
 
-def blank(num_rows: Tensor, *, num_bands: int, size_px: tuple[int, int]) -> Tensor:
-    """``[n, C + 1, H, W]`` where nothing was seen, of as many rows as ``num_rows`` ``[n]`` has."""
-    return num_rows.new_zeros((len(num_rows), num_bands + 1, *size_px), dtype=torch.float32)
+def blank(rows: Tensor, *, num_bands: int, size_px: tuple[int, int]) -> Tensor:
+    """``[n, C + 1, H, W]`` where nothing was seen, one for each of ``rows`` ``[n]``."""
+    return rows.new_zeros((len(rows), num_bands + 1, *size_px), dtype=torch.float32)
 
 
 def painted(mosaic: Tensor, glimpses: Tensor, viewpoints: Tensor, closeness: Tensor) -> Tensor:

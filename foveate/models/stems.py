@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from foveate.layers.macs import conv_macs, linear_macs
+from foveate.models.counted import counted_macs
 from foveate.registry import Registry
 
 STEMS: Registry[Any] = Registry("stem")
@@ -74,13 +75,14 @@ class ConvStem(nn.Module):
 
 class MaxStem(nn.Module):
     """Three convolutions, of whose features the strongest in the patch count: a thing is read the same wherever in the
-    patch it lies. On digits of 20 px in patches of 32, 94 % are read after 300 steps, of dense layers' 58 %."""
+    patch it lies, and so is learned from fewer of them."""
 
     def __init__(self, *, num_bands: int, patch_px: int, dim: int) -> None:
         super().__init__()
-        self.side, self.bands, self.dim = patch_px, (num_bands, *MAX_WIDTHS), dim
+        self.side, self.num_bands = patch_px, num_bands
         layers: list[nn.Module] = []
-        for (before, width), kernel, stride in zip(pairwise(self.bands), MAX_KERNELS, MAX_STRIDES, strict=True):
+        widths = pairwise((num_bands, *MAX_WIDTHS))
+        for (before, width), kernel, stride in zip(widths, MAX_KERNELS, MAX_STRIDES, strict=True):
             layers += [nn.Conv2d(before, width, kernel, stride, kernel // 2), nn.GroupNorm(1, width), nn.GELU()]
         self.net = nn.Sequential(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten())
         self.token = nn.Sequential(nn.Linear(MAX_WIDTHS[-1], dim), nn.LayerNorm(dim))
@@ -92,8 +94,4 @@ class MaxStem(nn.Module):
 
     def macs(self) -> int:
         """Multiply-adds of one patch."""
-        total, side = linear_macs(1, MAX_WIDTHS[-1], self.dim), self.side
-        for (before, width), kernel, stride in zip(pairwise(self.bands), MAX_KERNELS, MAX_STRIDES, strict=True):
-            side = -(-side // stride)
-            total += conv_macs((side, side), before, width, (kernel, kernel))
-        return total
+        return counted_macs(self, (1, self.num_bands, self.side, self.side))

@@ -35,7 +35,7 @@ RECIPES.register(
 RECIPES.register(
     "tiny_reconstruction",
     "foveate.recipes.tiny_reconstruction:tiny_reconstruction",
-    summary="what does a photograph look like, from six glimpses of 16 px? (AdaGlimpse's scheme), in minutes",
+    summary="what does a photograph look like, from twelve glimpses of 16 px? (AdaGlimpse's scheme), in minutes",
 )
 RECIPES.register(
     "tiny_segmentation",

@@ -60,8 +60,7 @@ def tiny_classification(
     seconds: float | None = None,
     seed: int = 0,
 ) -> Recipe:
-    """Canvas 128 px, one digit of 20 px (or at most one sign), 3-6 distractors; T = 3 looks of
-    32 px."""
+    """Canvas 128 px, one digit of 20 px (or at most one sign), 3-6 distractors; T = 3 looks of 32 px."""
     scenes = _scenes(things)
     names = ("none", *ComposedSet(scenes).class_names)
     return Recipe(
