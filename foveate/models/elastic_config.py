@@ -63,6 +63,9 @@ class ElasticTokensConfig:
     """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
     zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
     """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
+    overlap: float = 0.5
+    """Share of their side that neighbouring candidates of one zoom have in common: at 0 they tile the scene, which
+    suits whole pictures; small things may lie between tiles."""
     legacy_sampling: bool = False
     """The paper's sensor: corners rounded down, every patch sampled at points."""
 
@@ -73,6 +76,8 @@ class ElasticTokensConfig:
             )
         if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
+        if not 0 <= self.overlap < 1:
+            raise UsageError(f"overlap is {self.overlap}; it must be at least 0 and below 1")
         answer = ANSWERS.get(self.answer.get("name", ""))
         dense = answer.is_dense
         if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):

@@ -18,7 +18,7 @@ from foveate.layers.macs import linear_macs
 from foveate.models.backbones import BACKBONES
 from foveate.models.counted import counted_macs
 
-LEAST = 1e-4  # slope or closeness that is told from none
+LEAST_SLOPE = 1e-4  # that is told from none
 
 
 def blank(rows: Tensor, *, num_bands: int, size_px: tuple[int, int]) -> Tensor:
@@ -53,13 +53,22 @@ def _spread(center: Tensor, half: Tensor, num_in: int, num_out: int) -> tuple[Te
 
 
 def detail(mosaic: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Of every cell ``[n, m, 2]``: the logarithm of the mean squared slope of what it shows, and of its closeness."""
-    slopes = [
-        nn.functional.adaptive_avg_pool2d(mosaic[:, :-1].diff(dim=dim).square().mean(1, keepdim=True), grid)
-        for dim in (-2, -1)
-    ]
+    """Of every cell ``[n, m, 2]``: the logarithm of the mean squared slope of what it shows, and of its closeness, at
+    least that of a scene seen as one pixel. Where seen meets unseen is no slope."""
     closeness = nn.functional.adaptive_avg_pool2d(mosaic[:, -1:], grid)
-    return torch.cat([slopes[0] + slopes[1], closeness], dim=1).clamp(min=LEAST).log().flatten(2).transpose(1, 2)
+    slope = sum(_mean_slope(mosaic, dim, grid) for dim in (-2, -1))
+    assert isinstance(slope, Tensor)
+    told = torch.cat([slope.clamp(min=LEAST_SLOPE), closeness.clamp(min=1 / max(mosaic.shape[-2:]))], dim=1)
+    return told.log().flatten(2).transpose(1, 2)
+
+
+def _mean_slope(mosaic: Tensor, dim: int, grid: tuple[int, int]) -> Tensor:
+    """Mean square ``[n, 1, R, S]`` over bands and pixels of the steps along one axis, from seen to seen."""
+    is_seen = mosaic[:, -1:] > 0
+    along = is_seen.shape[dim] - 1
+    counts = is_seen.narrow(dim, 1, along) & is_seen.narrow(dim, 0, along)
+    squared = mosaic[:, :-1].diff(dim=dim).square().mean(1, keepdim=True)
+    return nn.functional.adaptive_avg_pool2d(squared * counts, grid)
 
 
 def paint_macs(num_bands: int, glimpse_px: tuple[int, int], size_px: tuple[int, int]) -> int:

@@ -1,4 +1,4 @@
-"""Where one could look, and how closely: squares of several zooms over the scene, half overlapping.
+"""Where one could look, and how closely: squares of several zooms over the scene.
 
 Shape letters: n scenes, m candidates, R x S cells of a canvas.
 """
@@ -14,14 +14,16 @@ from foveate.geometry.viewpoint import clamp_inside, grid_centers
 from foveate.models.canvas import pooled
 
 
-def zoom_grids(zooms: tuple[float, ...], canvas_px: tuple[int, int]) -> list[tuple[int, int]]:
-    """(rows, cols) of the squares of every zoom, for scenes about as long and as wide as the canvas."""
-    shorter = min(canvas_px)
-    return [
-        (max(1, math.ceil(2 * canvas_px[0] / (zoom * shorter) - 1e-6) - 1),
-         max(1, math.ceil(2 * canvas_px[1] / (zoom * shorter) - 1e-6) - 1))
-        for zoom in zooms
-    ]  # fmt: skip
+def zoom_grids(zooms: tuple[float, ...], canvas_px: tuple[int, int], *, overlap: float = 0.5) -> list[tuple[int, int]]:
+    """(rows, cols) of the squares of every zoom, for scenes about as long and as wide as the canvas; neighbours share
+    ``overlap`` of their side."""
+    sides = [zoom * min(canvas_px) for zoom in zooms]
+    return [(_count(canvas_px[0], side, overlap), _count(canvas_px[1], side, overlap)) for side in sides]
+
+
+def _count(length: float, side: float, overlap: float) -> int:
+    """How many squares of a side it takes to cover a length."""
+    return 1 + max(0, math.ceil((length / side - 1) / (1 - overlap) - 1e-6))
 
 
 def square_candidates(

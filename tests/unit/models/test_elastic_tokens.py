@@ -14,6 +14,7 @@ from foveate.episode import Player
 from foveate.errors import UsageError
 from foveate.layers.corners import cell_encoding, corner_encoding
 from foveate.models import create_model
+from foveate.models.zooms import square_candidates, zoom_grids
 from foveate.policies.random_looks import Random, RandomConfig
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
@@ -120,6 +121,7 @@ def test_looks_are_read_as_they_are_described() -> None:
         ({"answer": {"name": "pixels"}}, "read from a canvas"),
         ({"relevance": "doubt", "canvas": {"dim": 32, "depth": 1, "num_heads": 2}}, "dense answers have 'doubt'"),
         ({"answer": {"name": "pixel"}}, "pixels"),
+        ({"overlap": 1.0}, "overlap is 1.0"),
     ],
 )
 def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) -> None:
@@ -172,3 +174,38 @@ def test_the_ledger_counts_what_the_price_says(opening: str) -> None:
     for looks in (0, 2):
         episode, price = played(model.eval(), looks), model.price()
         assert set(episode.ledger.macs.tolist()) == {int(price.sensed(looks) + price.predict(looks))}
+
+
+def test_an_untaught_net_expects_more_error_where_there_is_more_detail_and_less_where_it_saw_closely() -> None:
+    options = {**TEST, "canvas": READER, "answer": {"name": "pixels"}, "relevance": "doubt", "glimpse_grid": 1}
+    model = seeded(lambda: create_model("elastic_tokens", **options))
+    stripes = np.zeros((1, 3, 224, 224), np.uint8)
+    stripes[..., :112, np.arange(224) // 28 % 2 == 0] = 255  # above; nothing below
+    scenes = ArrayScenes(stripes)
+
+    def foretold(row: float, half: float) -> torch.Tensor:
+        look = torch.tensor([[[row, 0.0, half, half]]])
+        glimpse = scenes.read(look, model.glimpse_size_px(1)).pixels
+        state = model.open(None, scenes.sizes_px)
+        look_ = Look(action={}, viewpoints=look, valid=torch.ones(1, 1, dtype=torch.bool))
+        with torch.no_grad():
+            error: torch.Tensor = model.predict(model.update(state, glimpse, look_))["log_error"][0]
+        return error
+
+    far, near = foretold(0.0, 1.0), foretold(4 / 7, 1 / 14)
+    assert far[:6].mean() > far[8:].mean() + 1
+    assert near[10:12, 6:8].mean() < far[10:12, 6:8].mean() - 1
+    assert -6 < far[8:].mean() < 0  # of the size that errors have, not of the whole range
+
+
+@pytest.mark.parametrize(("canvas_px", "zoom"), [((128, 128), 0.25), ((96, 160), 0.5), ((100, 224), 0.3)])
+def test_without_overlap_candidates_tile_the_scene_and_with_it_they_are_twice_as_dense(
+    canvas_px: tuple[int, int], zoom: float
+) -> None:
+    side = zoom * min(canvas_px)
+    tiles, halves = (zoom_grids((zoom,), canvas_px, overlap=overlap)[0] for overlap in (0.0, 0.5))
+    for length, count, twice in zip(canvas_px, tiles, halves, strict=True):
+        assert count == int(np.ceil(length / side))
+        assert 2 * count - 2 <= twice <= 2 * count - 1
+    squares = square_candidates(torch.tensor([canvas_px]), zooms=(zoom,), grids=[tiles], closest_px=1)[0]
+    assert (squares[:, :2].abs() + squares[:, 2:]).amax() == pytest.approx(1.0, abs=1e-5)  # to the border, no further
