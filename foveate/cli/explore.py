@@ -145,19 +145,13 @@ def _report_failure(path: str, error: FoveateError, *, as_json: bool) -> None:
 
 def _print(path: str, told: Exploration, places: list[Path]) -> None:
     """A table of the steps."""
-    from foveate.answers import in_words
-    from foveate.exploring.sheets import facts_of, looks_in_words
+    from foveate.exploring.sheets import answer_in_words, facts_of, looks_in_words
 
     say(f"{path}:")
     steps = [moment.watched for moment in told.moments]
-    said = [_short(in_words(step.answer, told.size_px)) for step in steps]
     say_table(
-        [f"  {looks_in_words(step.num_looks)}", *facts_of(step)[:3], words]
-        for step, words in zip(steps, said, strict=True)
+        [f"  {looks_in_words(step.num_looks)}", *facts_of(step)[:3], answer_in_words(step, told.size_px)]
+        for step in steps
     )
     say(f"  {facts_of(steps[-1])[-1]}")
     note(f"saved in {', '.join(map(str, places))}" if places else "give --save out.png, out.webp or out.json to see it")
-
-
-def _short(words: str, length: int = 60) -> str:
-    return words if len(words) <= length else words[: length - 1] + "…"

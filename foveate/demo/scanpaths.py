@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from foveate.answers import places_px
 from foveate.core import Stopper, as_numpy, take
-from foveate.drawing import Mark, scanpath_picture
+from foveate.drawing import RIGHT, Mark, scanpath_picture
 from foveate.episode import Episode, Player
 from foveate.evaluation.report_data import ScanpathPicture
+from foveate.exploring.examples import Describe
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.system import System
-
-Describe = Callable[[Any, Any], tuple[str, Sequence[Mark]]]
-"""From a row's prediction and target to a caption and marks."""
 
 CHOSEN = "The first {good} scenes of the test set that were right and the first {bad} that were wrong, in order."
 
@@ -74,7 +73,11 @@ def _picture(
     caption, marks = describe(prediction, take(batch.target, np.array([row])))
     height, width = (int(side) for side in scene.sizes_px[0])
     shown = _read(scene, np.array([[[0, 0, 1, 1]]], np.float32), (height, width))
-    picture = scanpath_picture(shown, boxes, crops=crops, crop_captions=captions, caption=caption, marks=marks)
+    places = places_px(system.task.answers(prediction)[0], (height, width)).values()
+    answered = [Mark(center_px=at, label="answer", colour=RIGHT) for at in places]
+    picture = scanpath_picture(
+        shown, boxes, crops=crops, crop_captions=captions, caption=caption, marks=[*marks, *answered]
+    )
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
     return ScanpathPicture(image=buffer.getvalue(), caption=caption.splitlines()[0], is_failure=not is_right)

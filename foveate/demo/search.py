@@ -17,6 +17,7 @@ from foveate.demo.section import (
     exit_histograms,
     full_length_row,
     row_near,
+    step_by_step,
     stop_curves,
     training_curve,
     value_bins,
@@ -26,6 +27,7 @@ from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection
 from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import accuracy_by_looks
+from foveate.looker import Looker
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.visual_search import CANVAS_PX, FOCUS_PX, TOLERANCE_PX, visual_search
 from foveate.stopping.budgets import BudgetTable
@@ -100,6 +102,7 @@ def search_section(effort: Effort, learned: dict[str, Learned]) -> SceneSection:
             short=partial(_short, ours.task),
         ),
         scanpaths_chosen=CHOSEN.format(good=8, bad=4) + " Stopped by value at 2.0 mean looks.",
+        **step_by_step(Looker(ours, budgets=table), recipe.test, partial(_describe, ours.task), max_looks=looks),
         learned_in_words=_words(learned, accuracy, rows),
         checks=_checks(learned, accuracy, rows, full),
     )
@@ -118,10 +121,7 @@ def _describe(task: Search, prediction: Any, target: Any) -> tuple[str, Sequence
     answer = ((task.places(prediction)[0, 0] + 1) / 2 * CANVAS_PX).tolist()
     miss_px = ((truth[0] - answer[0]) ** 2 + (truth[1] - answer[1]) ** 2) ** 0.5
     verdict = "found" if miss_px <= TOLERANCE_PX else "missed"
-    marks = [
-        Mark(center_px=(truth[0], truth[1]), label="truth"),
-        Mark(center_px=(answer[0], answer[1]), label="answer"),
-    ]
+    marks = [Mark(center_px=(truth[0], truth[1]), label="truth")]
     return f"{verdict}: the answer is {miss_px:.0f} px from the middle of the 3", marks
 
 

@@ -12,6 +12,8 @@ from foveate.evaluation.controls import control
 from foveate.evaluation.report_data import CostPoint, ExitHistogram, StopRuleRow, TrainingPoint, ValueBin
 from foveate.evaluation.rules import rules_for
 from foveate.evaluation.run import accuracy_by_looks, evaluate
+from foveate.exploring.examples import CHOSEN, Describe, examples
+from foveate.looker import Looker
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.traces import Traces
@@ -22,6 +24,7 @@ MAIN_RULES = ("value", "confidence", "count")
 REFERENCE_LOOKS = 2.0
 CURVE_POINTS = 21
 VALUE_BINS = 8
+EXAMPLE_SCENES = 64
 
 
 def control_curves(
@@ -138,3 +141,10 @@ def training_curve(metrics: Sequence[Mapping[str, float]]) -> list[TrainingPoint
 def row_near(rows: Sequence[StopRuleRow], rule: str, looks: float) -> StopRuleRow:
     """The executed row of a rule that is nearest to a mean number of looks."""
     return min((row for row in rows if row.rule == rule), key=lambda row: abs(row.mean_glimpses - looks))
+
+
+def step_by_step(looker: Looker, source: Any, describe: Describe, *, max_looks: int) -> dict[str, Any]:
+    """What a section shows of example episodes, stopped as its scanpaths are."""
+    asked: dict[str, Any] = {"budget": REFERENCE_LOOKS, "stop_rule": "value", "max_looks": max_looks}
+    found = examples(looker, source, num_scenes=EXAMPLE_SCENES, describe=describe, **asked)
+    return {"examples": found, "examples_chosen": CHOSEN.format(num=EXAMPLE_SCENES)}

@@ -15,12 +15,14 @@ from foveate.demo.section import (
     exit_histograms,
     full_length_row,
     row_near,
+    step_by_step,
     stop_curves,
     value_bins,
 )
 from foveate.drawing import Mark
 from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check, SceneSection, StaticNet
+from foveate.looker import Looker
 from foveate.model_folder import load_system
 from foveate.recipes.small_sign import NONE_FRAC, SCENE_PX, SIGNS, small_sign
 
@@ -76,6 +78,7 @@ def signs_section(*, test_scenes: int) -> SceneSection:
             pool=min(96, test_scenes), num_good=8, num_bad=4,
         ),
         scanpaths_chosen=CHOSEN.format(good=8, bad=4) + " Stopped by value at 2.0 mean looks.",
+        **step_by_step(Looker.of(saved), recipe.test, describe, max_looks=looks),
         learned_in_words=[
             f"The thumbnail alone answers {accuracy['heatmap'][0]:.0%}; with {looks} looks it is "
             f"{accuracy['heatmap'][-1]:.0%}, of which random looks reach {accuracy['random'][-1]:.0%}."

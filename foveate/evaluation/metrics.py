@@ -72,9 +72,12 @@ def _section(section: SceneSection) -> dict[str, Any]:
     found = {
         field.name: plain(getattr(section, field.name), f"{where}.{field.name}")
         for field in fields(section)
-        if field.name not in ("scanpaths", "policy_labels", "policy_notes")
+        if field.name not in ("scanpaths", "examples", "policy_labels", "policy_notes")
     }
     found["scanpaths"] = [{"caption": one.caption, "is_failure": one.is_failure} for one in section.scanpaths]
+    found["examples"] = [
+        {"kind": one.kind, "caption": one.caption, "is_right": one.is_right} for one in section.examples
+    ]
     _check_shares(found, where)
     return found
 

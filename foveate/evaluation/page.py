@@ -12,6 +12,7 @@ from foveate.evaluation.markup import Html, el, join
 from foveate.evaluation.pictures import data_uris
 from foveate.evaluation.report_data import Report, SceneSection
 from foveate.evaluation.series import POLICIES, POLICY_NOTES, styles
+from foveate.evaluation.step_by_step import step_by_step
 from foveate.evaluation.tables import accuracy_table, check_table, cost_table, fact_table
 
 WIDE_PX, NARROW_PX = 520, 350  # figures are drawn twice; the style sheet shows the one that fits
@@ -29,7 +30,7 @@ def page(report: Report, *, numbers: str) -> str:
     body = join(
         _header(report),
         _in_short(report),
-        *(_section(section, uris[section.name]) for section in report.sections),
+        *(_section(section, uris) for section in report.sections),
         _run(report, numbers),
     )
     parts = files("foveate.evaluation")
@@ -62,12 +63,13 @@ def _card(headline: Headline) -> Html:
     )
 
 
-def _section(section: SceneSection, uris: Sequence[str]) -> Html:
+def _section(section: SceneSection, uris: Mapping[bytes, str]) -> Html:
     return el(
         "section",
         el("h2", section.title),
         el("p", section.what_the_task_is, class_="lead"),
         _scanpaths(section, uris),
+        step_by_step(section, uris),
         _figures(section),
         el(
             "div",
@@ -80,17 +82,19 @@ def _section(section: SceneSection, uris: Sequence[str]) -> Html:
     )
 
 
-def _scanpaths(section: SceneSection, uris: Sequence[str]) -> Html:
-    if not uris:
+def _scanpaths(section: SceneSection, uris: Mapping[bytes, str]) -> Html:
+    if not section.scanpaths:
         return Html()
     num_wrong = sum(picture.is_failure for picture in section.scanpaths)
-    note = f"{len(uris) - num_wrong} right, {num_wrong} wrong; a click enlarges. {section.scanpaths_chosen}".strip()
+    num_right = len(section.scanpaths) - num_wrong
+    note = f"{num_right} right, {num_wrong} wrong; a click enlarges. {section.scanpaths_chosen}".strip()
     shown = []
-    for index, (picture, uri) in enumerate(zip(section.scanpaths, uris, strict=True)):
+    for index, picture in enumerate(section.scanpaths):
         mark = ("wrong", "✗ wrong") if picture.is_failure else ("right", "✓ right")
         box = f"{section.name}-{index}"
         enlarge = el("input", type="checkbox", id=box, aria_label="enlarge")
-        image = el("label", el("img", src=uri, alt=picture.caption, loading="lazy"), for_=box, title="click to enlarge")
+        shot = el("img", src=uris[picture.image], alt=picture.caption, loading="lazy")
+        image = el("label", shot, for_=box, title="click to enlarge")
         text = el("figcaption", el("b", mark[1]), " ", picture.caption)
         shown.append(el("figure", enlarge, image, text, class_=f"scanpath {mark[0]}"))
     return join(el("h3", "Where it looked"), el("p", note, class_="note"), el("div", *shown, class_="scanpaths"))

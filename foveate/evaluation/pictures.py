@@ -1,39 +1,56 @@
-"""Scanpath pictures as data URIs, made smaller where they would make the page heavy."""
+"""Pictures as data URIs, made smaller where they would make the page heavy."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
 
 from PIL import Image
 
 from foveate.errors import DataError
-from foveate.evaluation.report_data import Report, ScanpathPicture
+from foveate.evaluation.report_data import Report
 
 MAX_PICTURE_BYTES = 3_800_000  # of all pictures; base64 adds a third, and the page stays below 6 MB
 _MIN_SIDE_PX = 96
 
 
-def data_uris(report: Report) -> dict[str, list[str]]:
-    """Section -> one URI per scanpath."""
-    num = sum(len(section.scanpaths) for section in report.sections)
-    share_bytes = MAX_PICTURE_BYTES // max(num, 1)
-    total_bytes = sum(len(one.image) for section in report.sections for one in section.scanpaths)
-    limit_bytes = None if total_bytes <= MAX_PICTURE_BYTES else share_bytes
-    return {section.name: _uris(section.scanpaths, section.name, limit_bytes) for section in report.sections}
+def data_uris(report: Report) -> dict[bytes, str]:
+    """Encoded picture -> URI, of every picture of the report."""
+    pictures = dict(_pictures(report))
+    most_bytes = fair_share(list(map(len, pictures)), MAX_PICTURE_BYTES)
+    return {data: _uri(data, place, most_bytes) for data, place in pictures.items()}
 
 
-def _uris(pictures: Sequence[ScanpathPicture], name: str, limit_bytes: int | None) -> list[str]:
-    uris = []
-    for index, picture in enumerate(pictures):
-        data, kind = picture.image, _kind(picture.image)
-        if kind is None:
-            raise DataError(f"sections.{name}.scanpaths[{index}]: give an encoded PNG, JPEG or WebP")
-        if limit_bytes is not None and len(data) > limit_bytes:
-            data, kind = _smaller(data, limit_bytes), "jpeg"
-        uris.append(f"data:image/{kind};base64,{base64.b64encode(data).decode()}")
-    return uris
+def fair_share(sizes: Collection[int], total: int) -> int | None:
+    """The most that each may take if all together are to keep within ``total``: what small ones leave goes to the large
+    ones. None: there is room for all."""
+    left = total
+    for i, size in enumerate(sorted(sizes)):
+        if size * (len(sizes) - i) > left:
+            return left // (len(sizes) - i)
+        left -= size
+    return None
+
+
+def _pictures(report: Report) -> Iterator[tuple[bytes, str]]:
+    """Each with its place in the report, which names it in messages."""
+    for section in report.sections:
+        for i, scanpath in enumerate(section.scanpaths):
+            yield scanpath.image, f"sections.{section.name}.scanpaths[{i}]"
+        for i, example in enumerate(section.examples):
+            for j, step in enumerate(example.steps):
+                for k, panel in enumerate(step.panels):
+                    yield panel.image, f"sections.{section.name}.examples[{i}].steps[{j}].panels[{k}]"
+
+
+def _uri(data: bytes, place: str, most_bytes: int | None) -> str:
+    kind = _kind(data)
+    if kind is None:
+        raise DataError(f"{place}: give an encoded PNG, JPEG or WebP")
+    if most_bytes is not None and len(data) > most_bytes:
+        data, kind = _smaller(data, most_bytes), "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _kind(data: bytes) -> str | None:

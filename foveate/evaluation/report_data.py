@@ -83,6 +83,40 @@ class ScanpathPicture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PanelPicture:
+    """One thing that is shown of a step."""
+
+    title: str
+    image: bytes
+    """An encoded PNG, JPEG or WebP."""
+    alt: str
+    """What is to be seen, for those who do not see it."""
+    notes: Sequence[tuple[str, tuple[int, int, int] | None]] = ()
+    """Words below it, each with the colour that it explains, if any."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeStep:
+    """What is known after some looks."""
+
+    heading: str
+    facts: Sequence[str]
+    panels: Sequence[PanelPicture]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpisodeExample:
+    """One episode, step by step."""
+
+    kind: str
+    """What it is an example of, in a few words."""
+    caption: str
+    is_right: bool | None
+    """None where answers are more or less good."""
+    steps: Sequence[EpisodeStep]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """A claim, what was aimed at, and what came out."""
 
@@ -130,6 +164,9 @@ class SceneSection:
     scanpaths: Sequence[ScanpathPicture] = ()
     scanpaths_chosen: str = ""
     """How they were chosen, so that nobody need suspect the best."""
+    examples: Sequence[EpisodeExample] = ()
+    examples_chosen: str = ""
+    """The same of them."""
     learned_in_words: Sequence[str] = ()
     did_not_work: Sequence[str] = ()
     checks: Sequence[Check] = ()

@@ -79,10 +79,10 @@ def _bars(probabilities: Mapping[str, float], size: Size) -> Panel:
     """The most probable answers, in their order of now."""
     best = sorted(probabilities.items(), key=lambda entry: -entry[1])[:NUM_BARS]
     image, draw = blank(size)
-    font, step = text_font(SMALL_PX), min(size[1] / max(len(best), 1), 54)
+    step = min(size[1] / max(len(best), 1), 54)
     top = (size[1] - step * len(best)) / 2
     for i, (name, share) in enumerate(best):
-        _bar(draw, (12, top + i * step), size[0] - 24, step, cut_line(name, size[0] - 80, font), share, is_best=i == 0)
+        _bar(draw, (12, top + i * step), size[0] - 24, step, name, share, is_best=i == 0)
     more = len(probabilities) - len(best)
     return Panel(title="what it answers", image=framed(image), notes=(Note(text=f"and {more} more"),) if more else ())
 
@@ -95,9 +95,10 @@ def _bar(
     x, y = at
     thick = min(max(step - 26, 4), 12)
     line, ink = y + step / 2 - thick / 2 - 1, INK if is_best else SOFT
-    font = text_font(SMALL_PX, bold=is_best)
-    draw.text((x, line), name, fill=ink, font=font, anchor="lm")
-    draw.text((x + width, line), _percent(share), fill=ink, font=font, anchor="rm")
+    font, percent = text_font(SMALL_PX, bold=is_best), _percent(share)
+    room = width - font.getlength(percent) - 8
+    draw.text((x, line), cut_line(name, room, font), fill=ink, font=font, anchor="lm")
+    draw.text((x + width, line), percent, fill=ink, font=font, anchor="rm")
     top = line + 10
     draw.rectangle((x, top, x + width, top + thick), fill=(236, 239, 243))
     if share * width >= 1:

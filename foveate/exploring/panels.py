@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -18,8 +18,8 @@ from foveate.exploring.seen import Sight
 
 Size = tuple[int, int]  # (width, height), as Pillow has it
 
-PANEL_AREA_PX = 280**2
-PANEL_SIDE_PX = 420  # of the longest
+PANEL_SIDE_PX = 280  # of a square one
+LONGEST = 1.5  # times as long
 INSET = 0.42  # of a panel's shorter side, for looks that are shown
 TOO_SMALL_PX = 24  # or less
 HATCH = ((243, 244, 246), (218, 222, 228))
@@ -44,18 +44,20 @@ class Panel:
     notes: tuple[Note, ...] = ()
 
 
-def panel_size(size_px: tuple[int, int]) -> Size:
-    """Of a scene (height, width): all scenes get the same area, but for very long ones."""
-    scale = min((PANEL_AREA_PX / (size_px[0] * size_px[1])) ** 0.5, PANEL_SIDE_PX / max(size_px))
+def panel_size(size_px: tuple[int, int], *, side_px: int = PANEL_SIDE_PX) -> Size:
+    """Of a scene (height, width): all scenes get the area of a square of ``side_px``, but for very long ones."""
+    scale = min(side_px / (size_px[0] * size_px[1]) ** 0.5, LONGEST * side_px / max(size_px))
     return max(round(size_px[1] * scale), 8), max(round(size_px[0] * scale), 8)
 
 
-def scene_panel(told: Exploration, moment: Moment, size: Size) -> Panel:
-    """The scene with the looks so far, numbered."""
+def scene_panel(told: Exploration, moment: Moment, size: Size, marks: Sequence[Mark] = ()) -> Panel:
+    """The scene with the looks so far, numbered, and ``marks``, for instance the truth, whose labels go below."""
     colours = path_colours(told.moments[-1].watched.num_looks)[: len(moment.looks)]
     boxes, scale = np.array(moment.looks, np.float64).reshape(-1, 4), size[0] / told.size_px[1]
-    image = with_looks(resized(told.scene, size), boxes * scale, colours, (), scale)
-    return Panel(title="where it looked", image=image, notes=_last_look(told, moment))
+    rings = [replace(mark, label="") for mark in marks]
+    image = with_looks(resized(told.scene, size), boxes * scale, colours, rings, scale)
+    notes = [*_last_look(told, moment), *(Note(text=mark.label, colour=mark.colour) for mark in marks)]
+    return Panel(title="where it looked", image=image, notes=tuple(notes))
 
 
 def _last_look(told: Exploration, moment: Moment) -> tuple[Note, ...]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from foveate.answers import OUTCOMES, Watched
-from foveate.drawing import GAP_PX, INK, LINE, MARGIN_PX, PAPER, SMALL_PX, SOFT, TEXT_PX, cut_line, text_font
+from foveate.answers import OUTCOMES, Watched, in_words
+from foveate.drawing import GAP_PX, INK, LINE, MARGIN_PX, PAPER, SMALL_PX, SOFT, TEXT_PX, Mark, cut_line, text_font
 from foveate.exploring.answers import answer_panel
 from foveate.exploring.exploration import Exploration, Moment
 from foveate.exploring.panels import (
+    PANEL_SIDE_PX,
     Note,
     Panel,
     Size,
@@ -82,17 +83,20 @@ def _header(told: Exploration, width: int) -> Image.Image:
 
 
 def _rows(told: Exploration) -> list[Image.Image]:
-    size = panel_size(told.size_px)
-    most = most_heat(told, size)
-    panels = [_panels(told, moment, size, most) for moment in told.moments]
+    panels = panel_rows(told)
     num_lines = max(len(note_lines(panel.notes, panel.image.width)) for row in panels for panel in row)
     return [_row(moment, row, num_lines) for moment, row in zip(told.moments, panels, strict=True)]
 
 
-def _panels(told: Exploration, moment: Moment, size: Size, most: float) -> list[Panel]:
-    heat = heat_panel(told, moment, size, most=most)
-    panels = [scene_panel(told, moment, size), seen_panel(told, moment, size), answer_panel(told, moment, size)]
-    return [*panels, heat] if heat is not None else panels
+def panel_rows(told: Exploration, *, side_px: int = PANEL_SIDE_PX, marks: Sequence[Mark] = ()) -> list[list[Panel]]:
+    """What is shown of each moment, all of one size; ``marks`` on the scene."""
+    size = panel_size(told.size_px, side_px=side_px)
+    most, rows = most_heat(told, size), []
+    for moment in told.moments:
+        scene, heat = scene_panel(told, moment, size, marks), heat_panel(told, moment, size, most=most)
+        row = [scene, seen_panel(told, moment, size), answer_panel(told, moment, size)]
+        rows.append([*row, heat] if heat is not None else row)
+    return rows
 
 
 def _row(moment: Moment, panels: Sequence[Panel], num_lines: int) -> Image.Image:
@@ -115,11 +119,21 @@ def _row(moment: Moment, panels: Sequence[Panel], num_lines: int) -> Image.Image
 
 def _heading(draw: ImageDraw.ImageDraw, step: Watched, width: int) -> None:
     bold, font = text_font(SMALL_PX, bold=True), text_font(SMALL_PX)
-    first = "at first" if step.num_looks == 0 else f"after {looks_in_words(step.num_looks)}"
+    first = when(step)
     draw.text((0, 8), first, fill=INK, font=bold)
     x = bold.getlength(first) + 14
     facts = "   ·   ".join(facts_of(step))
     draw.text((x, 8), cut_line(facts, width - x, font), fill=INK, font=font)
+
+
+def when(step: Watched) -> str:
+    return "at first" if step.num_looks == 0 else f"after {looks_in_words(step.num_looks)}"
+
+
+def answer_in_words(step: Watched, size_px: tuple[int, int], *, most_chars: int = 60) -> str:
+    """On one short line; places in pixels of a picture of ``size_px``."""
+    words = in_words(step.answer, size_px)
+    return words if len(words) <= most_chars else words[: most_chars - 1] + "…"
 
 
 def facts_of(step: Watched) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import math
@@ -21,12 +22,16 @@ from foveate.evaluation import units
 from foveate.evaluation.cost_figures import pareto
 from foveate.evaluation.headlines import headlines
 from foveate.evaluation.interval import interval
+from foveate.evaluation.pictures import fair_share
 from foveate.evaluation.plot import Scale, spread
 from foveate.evaluation.report import write_report
 from foveate.evaluation.report_data import (
     Check,
     CostPoint,
+    EpisodeExample,
+    EpisodeStep,
     ExitHistogram,
+    PanelPicture,
     Report,
     ScanpathPicture,
     SceneSection,
@@ -57,6 +62,26 @@ def curve(rule: str) -> list[CostPoint]:
         macs = GLANCE_MACS + looks * (LOOK_MACS + (0.12e6 if rule in ("confidence", "entropy", "margin") else 0))
         points.append(CostPoint(mean_glimpses=float(looks), macs=macs, accuracy=min(share, 0.953)))
     return points
+
+
+def example(kind: str = "✓ right", *, is_right: bool | None = True, num_steps: int = 2) -> EpisodeExample:
+    steps = [
+        EpisodeStep(
+            heading=f"after {i} looks",
+            facts=["cat", "97 % sure"],
+            panels=[
+                PanelPicture(
+                    title="seen", image=picture(seed=100 + 4 * i + j), alt=f"seen {i}-{j}", notes=[("all", None)]
+                )
+                for j in range(3)
+            ]
+            + [
+                PanelPicture(title="odds", image=picture(seed=103 + 4 * i), alt="odds", notes=[("much", (165, 15, 40))])
+            ],
+        )
+        for i in range(num_steps)
+    ]
+    return EpisodeExample(kind=kind, caption="it said cat", is_right=is_right, steps=steps)
 
 
 def section(name: str = "search", **changes: Any) -> SceneSection:
@@ -157,6 +182,9 @@ def report(**changes: Any) -> Report:
         command="foveate demo --out report",
     )
     return replace(whole, **changes)
+
+
+BROKEN = PanelPicture(title="", image=b"GIF89a", alt="")
 
 
 class Balanced(HTMLParser):
@@ -289,6 +317,10 @@ def test_extreme_numbers_draw(tmp_path: Path) -> None:
             {"scanpaths": [ScanpathPicture(image=b"", caption="", is_failure=False)]},
             r"scanpaths[0]: give an encoded PNG",
         ),
+        (
+            {"examples": [replace(example(), steps=[EpisodeStep(heading="", facts=[], panels=[BROKEN])])]},
+            r"sections.search.examples[0].steps[0].panels[0]: give an encoded PNG",
+        ),
     ],
 )
 def test_what_cannot_be_shown_is_refused_by_its_place(tmp_path: Path, changes: dict[str, Any], place: str) -> None:
@@ -333,6 +365,38 @@ def test_heavy_pictures_are_made_smaller(tmp_path: Path) -> None:
     assert sum(len(one.image) for one in heavy) > 5e6
     path = write_report(report(sections=[section(scanpaths=heavy)]), tmp_path).index_html
     assert path.stat().st_size < 6e6
+
+
+def test_small_pictures_keep_their_size_beside_heavy_ones(tmp_path: Path) -> None:
+    heavy = [ScanpathPicture(image=picture(700, seed), caption="noise", is_failure=False) for seed in range(4)]
+    small = example(num_steps=6)
+    page = write_report(report(sections=[section(scanpaths=heavy, examples=[small])]), tmp_path).index_html
+    text = page.read_text("utf-8")
+    assert page.stat().st_size < 6e6
+    for panel in (panel for step in small.steps for panel in step.panels):
+        assert base64.b64encode(panel.image).decode() in text
+    assert fair_share([1, 1, 10], 20) is None
+    assert fair_share([1, 1, 10, 30], 22) == 10
+    assert fair_share([5, 5], 4) == 2
+    assert fair_share([], 4) is None
+
+
+def test_examples_are_shown_step_by_step(tmp_path: Path) -> None:
+    shown = [example(), example("✗ wrong", is_right=False), example("the worst", is_right=None)]
+    changed = section(examples=shown, examples_chosen="Chosen by lot.")
+    paths = write_report(report(sections=[changed, section("other")]), tmp_path)
+    text = paths.index_html.read_text("utf-8")
+    said = parsed(paths.index_html).text
+    assert text.count("Step by step") == 1  # where there are none, nothing is said of them
+    assert re.findall(r'<details class="(episode[^"]*)"( open="")?', text) == [
+        ("episode right", ' open=""'), ("episode wrong", ""), ("episode", ""),
+    ]  # fmt: skip
+    assert "Chosen by lot." in said
+    assert said.count("after 1 looks") == 3
+    assert text.count("background:rgb(165, 15, 40)") == 6
+    assert all(f'alt="seen {i}-{j}"' in text for i in range(2) for j in range(3))
+    told = json.loads(paths.metrics_json.read_text("utf-8"))["sections"]["search"]["examples"]
+    assert told[1] == {"kind": "✗ wrong", "caption": "it said cat", "is_right": False}
 
 
 def test_headlines_compare_honestly() -> None:
