@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from foveate.cli.look import (
+from foveate.cli.output import note, say, say_table
+from foveate.cli.pictures import (
     BudgetGiven,
     LimitGiven,
     ModelGiven,
     MostLooksGiven,
     PicturesGiven,
+    SaveGiven,
     StopRuleGiven,
     choose_a_model,
-    file_names,
     find_pictures,
     progress,
+    report_failure,
+    targets_of,
 )
-from foveate.cli.output import note, say, say_table
-from foveate.errors import DataError, FoveateError, UsageError, suggest
+from foveate.errors import DataError, UsageError, suggest
 
 if TYPE_CHECKING:
     from foveate.exploring.exploration import Exploration
@@ -38,13 +40,7 @@ def explore(
     budget: BudgetGiven = None,
     limit: LimitGiven = None,
     stop_rule: StopRuleGiven = None,
-    save: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="File to write: .png is a strip of all steps, .webp and .gif are animations, .json holds all numbers. "
-            "May be repeated. Of several pictures, each one's name is put before the ending."
-        ),
-    ] = None,
+    save: SaveGiven = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line instead of text.")] = False,
 ) -> None:
@@ -65,7 +61,7 @@ def explore(
     if tasks is not None:
         _check_task(model, str(task), tasks)
     paths = find_pictures(pictures)
-    targets = _targets(save or [], paths)
+    targets = targets_of(save or [], paths)
     looker = load(model, device=pick_device(device))
     asked: dict[str, Any] = {"budget": budget, "limit": limit or None, "stop_rule": stop_rule, "max_looks": looks}
     failed = 0
@@ -103,19 +99,6 @@ def _check_task(model: str, asked: str, tasks: tuple[str, ...]) -> None:
         )
 
 
-def _targets(save: list[Path], paths: list[str]) -> list[list[Path]]:
-    """The files of each picture; what cannot be written is refused before anything is worked out."""
-    from foveate.atomic import make_folder
-    from foveate.exploring.saving import check_place
-
-    many = len(paths) > 1
-    targets = [[one.with_stem(f"{one.stem}-{name}") if many else one for one in save] for name in file_names(paths)]
-    for place in [*save, *(place for places in targets for place in places)]:
-        check_place(place)
-        make_folder(place.parent)
-    return targets
-
-
 def _explore(looker: Looker, path: str, places: list[Path], asked: dict[str, Any], *, as_json: bool) -> bool:
     """Play, save and print one picture; whether it could be looked at."""
     from foveate.exploring.exploration import explore
@@ -124,7 +107,7 @@ def _explore(looker: Looker, path: str, places: list[Path], asked: dict[str, Any
     try:
         told = explore(looker, path, **asked)
     except DataError as error:
-        _report_failure(path, error, as_json=as_json)
+        report_failure(path, error, as_json=as_json)
         return False
     for place in places:
         save(told, place)
@@ -133,14 +116,6 @@ def _explore(looker: Looker, path: str, places: list[Path], asked: dict[str, Any
     else:
         _print(path, told, places)
     return True
-
-
-def _report_failure(path: str, error: FoveateError, *, as_json: bool) -> None:
-    text = str(error)
-    if as_json:
-        say(json.dumps({"picture": path, "error": text}, ensure_ascii=False))
-    else:
-        note(f"skipped: {text if path in text else f'{path}: {text}'}")
 
 
 def _print(path: str, told: Exploration, places: list[Path]) -> None:

@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from foveate import model_folder
-from foveate.cli.look import file_names, find_pictures
 from foveate.cli.main import main
+from foveate.cli.pictures import file_names, find_pictures
 from foveate.errors import DataError
 from foveate.model_folder import save
 from foveate.system import PartSpec, SystemSpec, build
@@ -86,6 +86,34 @@ def test_json_is_one_object_per_line(
     }  # fmt: skip
     assert rows[0] == json.loads((out / "a.json").read_text())
     assert sorted(path.name for path in out.iterdir()) == ["a.json", "b.json"]
+
+
+def test_every_step_is_saved_as_explore_does(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    endings = (".png", ".webp", ".gif", ".json")
+    given = [str(part) for ending in endings for part in ("--save", tmp_path / f"steps{ending}")]
+    theirs = [part.replace("steps", "theirs") for part in given]
+    options = ["--model", model, "--defer-below", 0.9]
+    assert run(photos / "a.png", *options, "--out", tmp_path / "looks", "--json", *given) == 0
+    row = json.loads(capsys.readouterr().out)
+    assert row["saved"] == given[1::2]
+    assert row == json.loads((tmp_path / "looks" / "a.json").read_text())
+    assert main(["explore", str(photos / "a.png"), "--model", str(model), *theirs]) == 0
+    capsys.readouterr()
+    steps, theirs_told = (json.loads((tmp_path / name).read_text()) for name in ("steps.json", "theirs.json"))
+    assert len(steps["steps"]) == 3
+    assert (steps["outcome"], theirs_told["outcome"]) == (row["outcome"], "truncated")
+    assert steps["looks_px"] == theirs_told["looks_px"] == row["looks"]
+    for ending in (".png", ".webp", ".gif"):
+        with Image.open(tmp_path / f"steps{ending}") as shown:
+            assert getattr(shown, "n_frames", 1) == (1 if ending == ".png" else 3)
+    assert run(photos / "a.png", photos / "b.jpg", *options, "--out", tmp_path / "looks", *given[2:4]) == 0
+    assert (tmp_path / "steps-a.webp").exists()
+    assert (tmp_path / "steps-b.webp").exists()
+    assert "looks/, " in capsys.readouterr().err
+    assert run(photos / "a.png", *options, "--save", "steps.jpg") == 2
+    assert "ends in '.jpg'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
