@@ -37,9 +37,9 @@ def from_plain(config_class: type[C], values: Mapping[str, Any], *, where: str) 
         if key not in known:
             raise UsageError(f"{where} has no setting {key!r}.{suggest(str(key), known)} Known: {', '.join(known)}")
     hints = get_type_hints(config_class)
-    fitting = {key: _fitting(value, hints[key], f"{where}: {key}") for key, value in values.items()}
+    checked = {key: fitting(value, hints[key], f"{where}: {key}") for key, value in values.items()}
     try:
-        return config_class(**fitting)
+        return config_class(**checked)
     except TypeError as error:  # a required field is missing
         raise UsageError(f"{where}: {error}") from error
 
@@ -53,13 +53,14 @@ def tupled(value: Any) -> Any:
     return value
 
 
-def _fitting(value: Any, hint: Any, path: str) -> Any:
-    """The value as a config holds it: lists as tuples, mappings as the config they describe. Else UsageError."""
+def fitting(value: Any, hint: Any, path: str) -> Any:
+    """The value as a config holds it: lists as tuples, mappings as the config they describe. UsageError, naming it by
+    ``path``, for one that the annotation ``hint`` does not allow."""
     kind, inner = get_origin(hint) or hint, get_args(hint)
     if kind in UNIONS:
         for option in inner:
             try:
-                return _fitting(value, option, path)
+                return fitting(value, option, path)
             except UsageError:
                 continue
     elif kind is Literal:
@@ -68,10 +69,10 @@ def _fitting(value: Any, hint: Any, path: str) -> Any:
     elif kind is tuple and inner and isinstance(value, list | tuple):
         hints = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
         if len(hints) == len(value):
-            return tuple(_fitting(item, hints[i], f"{path}[{i}]") for i, item in enumerate(value))
+            return tuple(fitting(item, hints[i], f"{path}[{i}]") for i, item in enumerate(value))
     elif kind is Mapping and inner and isinstance(value, Mapping):
         return {
-            _fitting(name, inner[0], f"{path}: a name"): _fitting(item, inner[1], f"{path}[{name!r}]")
+            fitting(name, inner[0], f"{path}: a name"): fitting(item, inner[1], f"{path}[{name!r}]")
             for name, item in value.items()
         }
     elif is_dataclass(kind) and isinstance(value, Mapping):
@@ -84,18 +85,18 @@ def _fitting(value: Any, hint: Any, path: str) -> Any:
 
 
 def _misfit(path: str, value: Any, hint: Any) -> UsageError:
-    return UsageError(f"{path} is {reprlib.repr(value)}; it must be {_words(hint)}")
+    return UsageError(f"{path} is {reprlib.repr(value)}; it must be {words_for(hint)}")
 
 
-def _words(hint: Any) -> str:
+def words_for(hint: Any) -> str:
     """What an annotation allows, for people."""
     kind, inner = get_origin(hint) or hint, get_args(hint)
     if kind in UNIONS:
-        return " or ".join(map(_words, inner))
+        return " or ".join(map(words_for, inner))
     if kind is Literal:
         return " or ".join(map(repr, inner))
     if kind is tuple and inner:
-        return f"({', '.join('...' if part is Ellipsis else _words(part) for part in inner)})"
+        return f"({', '.join('...' if part is Ellipsis else words_for(part) for part in inner)})"
     if kind is Mapping or is_dataclass(kind):
         return "a mapping"
     return "None" if kind is types.NoneType else getattr(kind, "__name__", str(kind))

@@ -31,16 +31,18 @@ def held_out(saved: SavedSystem, data: str, *, part: Part) -> HeldOut:
 
     Content decides which part a picture belongs to, so the parts are those of the training whatever files are called.
     """
-    from foveate.cli.data import recipe_of
+    from foveate.cli.data import recipe_name, recipe_of
     from foveate.recipes.folder_parts import find_parts
 
-    seed = int(saved.manifest.provenance.get("seed", 0) or 0)
+    told = saved.manifest.provenance
+    seed = int(told.get("seed", 0) or 0)
     if Path(data).exists():
         parts = find_parts(data, seed=seed)
         _check_names(saved, parts.folder.class_names, data)
         source = _of_folder(saved, parts, part)
     else:
-        recipe = recipe_of(data, seed=seed)
+        is_own = told.get("recipe") == recipe_name(data)  # then its scenes are those that it was trained with
+        recipe = recipe_of(data, seed=seed, settings=told.get("settings") if is_own else None)
         asked = recipe.system.task.config
         _check_names(saved, tuple(asked.get("class_names", asked.get("target_names", ()))), data)
         source = getattr(recipe, part)

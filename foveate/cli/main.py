@@ -17,6 +17,8 @@ from foveate.cli.output import guard, say
 from foveate.cli.plugins import load_plugins
 from foveate.errors import UsageError, suggest
 
+HELP = ("-h", "--help")
+
 # name: (module:function, one line for `foveate --help`; `foveate NAME --help` shows the function's docstring)
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("foveate.cli.demo:demo", "Learn to search in a few minutes and write a report with pictures."),
@@ -49,19 +51,20 @@ def _run(arguments: list[str]) -> None:
         raise UsageError(f"unknown command {name!r}.{suggest(name, COMMANDS)} Known: {', '.join(COMMANDS)}")
     if name is not None:
         load_plugins()
-    command = typer.main.get_command(_app(name))
+    command = typer.main.get_command(_app(name, arguments))
     # Not command(): that would print errors in its own way, before `guard` sees them.
     with command.make_context("foveate", arguments) as context:
         command.invoke(context)
 
 
-def _app(loaded: str | None) -> typer.Typer:
+def _app(loaded: str | None, arguments: Sequence[str] = ()) -> typer.Typer:
     """The application, with only the command `loaded` imported; the others are there for their line of help."""
     app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
-    app.callback(context_settings={"help_option_names": ["-h", "--help"]})(_options)
+    app.callback(context_settings={"help_option_names": list(HELP)})(_options)
     for name, (target, line) in COMMANDS.items():
         if name == loaded:
-            app.command(name, epilog="`--debug`, anywhere on the line, shows the traceback of an error.")(_load(target))
+            function = _load(target)
+            app.command(name, epilog=_epilog(function, arguments))(function)
         else:
             app.command(name, help=line)(_not_loaded)
     return app
@@ -71,6 +74,15 @@ def _load(target: str) -> Callable[..., None]:
     module_name, _, attribute = target.partition(":")
     function: Callable[..., None] = getattr(importlib.import_module(module_name), attribute)
     return function
+
+
+def _epilog(function: Callable[..., None], arguments: Sequence[str]) -> str:
+    """The end of a command's help: what its module's `more_help`, if it has one, says of these arguments."""
+    debug = "`--debug`, anywhere on the line, shows the traceback of an error."
+    more = getattr(sys.modules[function.__module__], "more_help", None)
+    if more is None or not any(one in arguments for one in HELP):
+        return debug
+    return "\n\n".join([*more(arguments), debug])
 
 
 def _not_loaded() -> None:

@@ -6,6 +6,8 @@ import hashlib
 import json
 import shlex
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +15,7 @@ import typer
 
 from foveate.cli.broken import report_broken
 from foveate.cli.output import INTERRUPTED, note, progress_console, say, say_json, say_table
+from foveate.cli.settings import SettingsGiven, described, from_texts
 from foveate.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def train(
         str | None, typer.Option(help="A timm classifier to learn from instead of labels, where a recipe can.")
     ] = None,
     teacher_weights: Annotated[str | None, typer.Option(help="The file of its weights.")] = None,
+    settings_given: SettingsGiven = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Train a model that looks, calibrate its budgets on held-out pictures, and measure it beside its controls.
@@ -62,9 +66,17 @@ def train(
     if freeze is not None and start is None:
         raise UsageError(f"--freeze is {freeze!r}, but nothing is trained yet that could be kept: give --from too")
     is_main = rank_here() == 0
-    settings = {"data": data, "minutes": minutes, "steps": steps, "seed": seed, "policy": policy, "looks": looks}
+    settings: dict[str, Any] = {
+        "data": data,
+        "minutes": minutes,
+        "steps": steps,
+        "seed": seed,
+        "policy": policy,
+        "looks": looks,
+    }
     settings |= {"flip": flip, "amp": amp, "freeze": freeze, "size": size, **start_identity(start)}
     settings |= {"teacher": teacher, "teacher_weights": teacher_weights}
+    settings["set"] = _set(data, settings_given, is_started=start is not None)
     folder = out or default_folder(data)
     if is_main:
         check_run(folder, settings, resume=resume)
@@ -85,6 +97,30 @@ def train(
     results = finish(recipe, system, result, folder, device=where, max_scenes=MEASURED_SCENES)
     report_broken(recipe.source, recipe.calibration, recipe.test)
     _show(results, folder, as_json=as_json)
+
+
+def _set(data: str, given: list[str] | None, *, is_started: bool) -> dict[str, Any] | None:
+    """Settings of the recipe's own as plain values; None where there are none, as in runs from before there were."""
+    from foveate.cli.data import recipe_name
+
+    return from_texts(recipe_name(data, is_started=is_started), given) if given else None
+
+
+def more_help(arguments: Sequence[str]) -> list[str]:
+    """Lines for ``foveate train RECIPE --help``: what --set knows of the recipe."""
+    from foveate.cli.data import recipe_name
+
+    for argument in arguments:
+        with suppress(UsageError):
+            name = recipe_name(argument, is_started="--from" in arguments)
+            told = [f"- {line}" for line in described(name)]
+            return [
+                f"Settings of the recipe {name} (`--set NAME=VALUE`):"
+                if told
+                else f"The recipe {name} has no settings of its own.",
+                *told,
+            ]
+    return []
 
 
 def default_folder(data: str) -> Path:
@@ -145,7 +181,8 @@ def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
     from foveate.cli.data import recipe_of
 
     names = ("minutes", "steps", "seed", "looks", "flip", "start", "freeze", "size", "teacher", "teacher_weights")
-    recipe = recipe_of(settings["data"], processes=processes, **{name: settings[name] for name in names})
+    options = {name: settings[name] for name in names}
+    recipe = recipe_of(settings["data"], processes=processes, settings=settings["set"], **options)
     if settings["policy"]:
         recipe = recipe.with_policy(settings["policy"])
     if settings["looks"]:

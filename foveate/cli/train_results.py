@@ -62,6 +62,8 @@ def finish(
             )
         )  # fmt: skip
     results = {
+        "recipe": recipe.name,
+        "settings": recipe.settings,
         "metric": system.task.primary_metric,
         "num_scenes": count,
         "rows": rows,
@@ -160,6 +162,7 @@ def provenance(recipe: Recipe, result: TrainResult) -> dict[str, Any]:
     return {
         "command": shlex.join(["foveate", *sys.argv[1:]]),
         "recipe": recipe.name,
+        **({"settings": recipe.settings} if recipe.settings else {}),
         **recipe.provenance,
         "seed": recipe.train.seed,
         "data": recipe.source.fingerprint,

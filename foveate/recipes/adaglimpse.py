@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from foveate.datasets import DATASETS
 from foveate.datasets.listing import Pictures, Target
 from foveate.errors import UsageError, suggest
-from foveate.recipes.recipe import Recipe
+from foveate.recipes.recipe import Recipe, check_counts
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
 from foveate.training.lesson import LossConfig
@@ -58,8 +58,8 @@ def adaglimpse(
     glimpse_grid: int = 2,
     looks: int | None = None,
     scene_px: tuple[int, int] = SCENE_PX,
-    area_frac: tuple[float, float] | str | None = "usual",
-    compute: str = "reencode",
+    area_frac: tuple[float, float] | Literal["usual"] | None = "usual",
+    compute: Literal["reencode", "cached"] = "reencode",
     epochs: int = 100,
     batch_size: int = 128,
     steps: int | None = None,
@@ -78,10 +78,11 @@ def adaglimpse(
     teacher."""
     if size not in CANVASES:
         raise UsageError(f"size is {size!r}.{suggest(size, CANVASES)} Known: {', '.join(CANVASES)}")
+    check_counts(glimpse_grid=glimpse_grid, scene_px=min(scene_px), epochs=epochs, batch_size=batch_size)
     parts = _parts(DATASETS.get(dataset), folder, target, seed)
     num_looks = looks or LOOKS[target]
     frac = AREA_FRAC[target] if area_frac == "usual" else area_frac
-    augment = PictureAugment(area_frac=frac)  # type: ignore[arg-type]
+    augment = PictureAugment(area_frac=frac)
     resample: Resample = "bicubic" if target == "picture" else "bilinear"
     per_epoch = max(1, len(parts["train"]) // batch_size)
 

@@ -17,6 +17,7 @@ from foveate.errors import IncompatibleError, UsageError, suggest
 from foveate.model_folder import WEIGHTS, SavedSystem, load_system
 from foveate.recipes.folder_parts import FolderParts, find_parts
 from foveate.recipes.picture_folder import FolderRecipe, folder_training
+from foveate.recipes.recipe import check_counts
 from foveate.recipes.transfer import Names, Weights, for_classes, head_of, take_over, weights_of
 from foveate.scenes.folders import SHOWN
 from foveate.scenes.pictures import PictureScenes
@@ -102,6 +103,7 @@ def finetune(
     colour pictures, DataError for a folder that cannot be learned from.
     """
     _check_freeze(freeze)
+    check_counts(batch_size=batch_size)
     saved = load_system(start)
     _check_task(saved)
     parts = find_parts(path, seed=seed)

@@ -11,6 +11,7 @@ from typing import Any
 
 from foveate.recipes.folder_parts import find_parts
 from foveate.recipes.picture_folder import FolderRecipe
+from foveate.recipes.recipe import check_counts
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import TrainConfig
 from foveate.training.crop_source import CropAugment, CropSource
@@ -40,6 +41,7 @@ def imagenet_deit_small(
     The learning rate is the paper's for batch 4096, scaled linearly for others. The paper's code uses fp16 (``amp``).
     Raises DataError, with the remedy, for a folder that cannot be learned from.
     """
+    check_counts(scene_px=scene_px, epochs=epochs, batch_size=batch_size)
     parts = find_parts(path, seed=seed)
     class_names, num_train, folders = parts.folder.class_names, len(parts.rows["train"]), parts.parts
     size = min(batch_size, num_train)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.errors import UsageError
 from foveate.recipes.folder_parts import Pair, find_parts
-from foveate.recipes.recipe import Recipe
+from foveate.recipes.recipe import Recipe, check_counts
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.config import ENDLESS, TrainConfig
 from foveate.training.ppo import PpoConfig
@@ -59,6 +60,9 @@ def picture_folder(
     of data-parallel training; the batch is a multiple of it. Raises DataError, with the remedy, for a folder that
     cannot be learned from.
     """
+    if zoom <= 0:
+        raise UsageError(f"zoom is {zoom}; it must be above 0")
+    check_counts(batch_size=batch_size)
     parts = find_parts(path, seed=seed)
     sizes = choose_sizes(parts.sizes_px, zoom=zoom)
     parts = parts.without_small(sizes.focus_region_px or sizes.focus_px)
@@ -87,7 +91,7 @@ def choose_sizes(sizes_px: NDArray[np.int64], *, zoom: float = 1.0) -> Sizes:
     glance_px = (glance, glance) if is_mixed else (_eights(glance * height / long), _eights(glance * width / long))
     focus = max(4, min(round(float(np.clip(long / 10, 64, 96))), int(0.4 * short)))
     focus = focus // 8 * 8 if focus >= 16 else focus
-    region = round(min(focus * zoom, short))
+    region = max(1, round(min(focus * zoom, short)))
     shape = "a square glance, as shapes are mixed" if is_mixed else "the glance keeps their shape"
     detail = f"{long / max(glance_px):.1f} x smaller than the picture; fixations are " + (
         "native pixels" if region == focus else f"{region / focus:.1f} x shrunk"

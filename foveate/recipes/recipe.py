@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from foveate.errors import UsageError
 from foveate.system import PartSpec, System, SystemSpec, build
 from foveate.training.config import TrainConfig
 from foveate.training.sources import Source
@@ -24,6 +25,8 @@ class Recipe:
     """Held-out scenes on which stopping is calibrated; never trained on, never reported on."""
     test: Source
     """Held-out scenes that are reported on."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What was set of it otherwise than it is by itself; plain values."""
 
     @property
     def provenance(self) -> Mapping[str, Any]:
@@ -41,3 +44,10 @@ class Recipe:
     def with_train(self, **changes: Any) -> Self:
         """The same run, trained otherwise."""
         return replace(self, train=replace(self.train, **changes))
+
+
+def check_counts(**counts: int | None) -> None:
+    """UsageError for one that is below 1; None is left to the recipe."""
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise UsageError(f"{name} is {count}; it must be at least 1")

@@ -22,6 +22,7 @@ from foveate.training.sources import ComposedSource, label_and_place
 
 Things = Literal["digits", "signs"]
 Family = Literal["elastic_tokens", "glance_focus"]
+Learner = Literal["ppo", "sac"]
 
 CANVAS_PX, GLIMPSE_PX, NUM_LOOKS = 128, 32, 3
 SPREAD: dict[int, dict[str, Any]] = {
@@ -55,7 +56,7 @@ def tiny_classification(
     *,
     things: Things = "digits",
     family: Family = "elastic_tokens",
-    learner: str = "ppo",
+    learner: Learner = "ppo",
     steps: int = 400,
     seconds: float | None = None,
     seed: int = 0,

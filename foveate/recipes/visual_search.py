@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from foveate.errors import UsageError
 from foveate.recipes.recipe import Recipe
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
@@ -26,12 +27,13 @@ def visual_search(
     steps: int = 320,
     seconds: float | None = None,
     seed: int = 0,
-    auxiliary: str = "cells",
+    auxiliary: Literal["cells", "pooled", "none"] = "cells",
 ) -> Recipe:
     """Glance 42 px, fixations of 28 px, T = 5; an answer counts within 7 px."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX), required=targets, num_objects=(6, 10), placement=placement, variants=6
     )
+    _check_targets(targets, ComposedSet(scenes).class_names)
     model = {
         "num_outputs": len(targets),
         "num_bands": 1,
@@ -70,3 +72,9 @@ def visual_search(
         calibration=ComposedSource(ComposedSet(scenes, split="test", size=4096), places_of(len(targets))),
         test=ComposedSource(ComposedSet(scenes, split="test", size=8192), places_of(len(targets)), stream=1),
     )
+
+
+def _check_targets(targets: tuple[str, ...], known: tuple[str, ...]) -> None:
+    strange = [name for name in targets if name not in known]
+    if strange or not targets or len(set(targets)) < len(targets):
+        raise UsageError(f"targets is {targets!r}; needed are different ones of {', '.join(known)}, at least one")

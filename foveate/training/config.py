@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,6 +76,8 @@ class TrainConfig:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.seed < 0:
             raise UsageError(f"seed is {self.seed}; it must be at least 0")
+        if not 0 <= self.lr < math.inf:
+            raise UsageError(f"lr is {self.lr}; it must be at least 0")
         if self.seconds is not None and self.seconds <= 0:
             raise UsageError(f"seconds is {self.seconds}; it must be positive")
         if self.batch_size % self.accumulate:

@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def segmenter(place: Path) -> subprocess.CompletedProcess[str]:
-    return run("train", "ade20k_segmentation:ade", *SHORT, "--out", "runs/ade", cwd=place)
+    return run("train", "ade20k_segmentation:ade", *SHORT, "--set", "batch_size=4", "--out", "runs/ade", cwd=place)
 
 
 def test_a_segmentation_is_trained_measured_and_asked(place: Path, segmenter: subprocess.CompletedProcess[str]) -> None:
@@ -36,6 +36,12 @@ def test_a_segmentation_is_trained_measured_and_asked(place: Path, segmenter: su
     results = json.loads(segmenter.stdout)
     assert results["metric"] == "mean_iou"
     assert results["num_scenes"] == 8
+    assert results["settings"] == {"batch_size": 4}
+    assert load_system(place / "runs/ade").manifest.provenance["settings"] == {"batch_size": 4}
+    other = ("--set", "batch_size=2", "--out", "runs/ade", "--resume")
+    refused = run("train", "ade20k_segmentation:ade", *SHORT, *other, cwd=place)
+    assert refused.returncode == 2
+    assert "set was {'batch_size': 4}, not {'batch_size': 2}" in refused.stderr
     asked = run("evaluate", "runs/ade", "--data", "ade20k_segmentation:ade", "--json", cwd=place)
     assert asked.returncode == 0, asked.stderr
     assert json.loads(asked.stdout)["data_warning"] is None
