@@ -22,7 +22,9 @@ class ConvBackbone(nn.Module):
     """A small convolutional net, as in the paper's visual search (section 8.4: two and three layers).
 
     With ``mix`` every token also receives a linear reading of the whole glimpse, so that a fixation that covers an
-    object only partly can still say where its centre is.
+    object only partly can still say where its centre is. With ``strongest`` there is one token, of each channel the
+    strongest response anywhere: a thing is read the same wherever it lies, and so is learned from fewer of them. With
+    ``norm`` each layer's responses are normalised, which such short paths need.
     """
 
     def __init__(
@@ -34,13 +36,18 @@ class ConvBackbone(nn.Module):
         strides: tuple[int, ...] = (2, 2, 1),
         kernels: tuple[int, ...] = (5, 3, 3),
         mix: int = 0,
+        strongest: bool = False,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         width = num_bands
         for out, stride, kernel in zip(channels, strides, kernels, strict=True):
-            layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), nn.ReLU()]
+            layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), *([nn.GroupNorm(1, out)] if norm else [])]
+            layers.append(nn.ReLU())
             width = out
+        if strongest:
+            layers.append(nn.AdaptiveMaxPool2d(1))
         self.layers = nn.Sequential(*layers)
         self.dim = width
         with torch.no_grad():

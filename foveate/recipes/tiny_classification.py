@@ -122,7 +122,7 @@ def _model(family: Family, *, num_outputs: int, num_bands: int) -> dict[str, Any
             "focus_px": (GLIMPSE_PX, GLIMPSE_PX),
             "state_grid": (8, 8),
             "glance": {**net, "channels": (24, 64, 128)},
-            "focus": {**net, "channels": (32, 64, 176), "mix": 64},
+            "focus": {**net, "channels": (32, 64, 176), "strongest": True, "norm": True},
             "readout": {"name": "pool"},
             "answer_from_glance": False,
             "auxiliary": "places",
