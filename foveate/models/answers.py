@@ -168,7 +168,8 @@ class PixelAnswer(nn.Module):
 
 class SegmentAnswer(nn.Module):
     """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones. Over a mosaic,
-    the largest of them also see its ``edges``: cells know what there is, the mosaic where exactly it ends."""
+    the largest of them also see its ``edges``: cells know what there is, the mosaic where exactly it ends. With
+    ``coarse`` every cell also says by itself which classes it holds: a short way from reading to the answer."""
 
     is_dense, is_by_patch, reads_relevance = True, False, False
 
@@ -182,10 +183,12 @@ class SegmentAnswer(nn.Module):
         reads_mosaic: bool,
         widths: tuple[int, ...] = (512, 256, 256, 256, 256),
         edges: int = 16,
+        coarse: bool = False,
         **_: Any,
     ) -> None:
         super().__init__()
         self.grid, self.num_outputs, self.widths = grid, num_outputs, (cell_dim, *widths)
+        self.coarse = nn.Linear(cell_dim, num_outputs) if coarse else None
         layers: list[nn.Module] = []
         for before, width in pairwise(self.widths[:-1]):
             layers += [*_conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)]
@@ -202,8 +205,11 @@ class SegmentAnswer(nn.Module):
             assert known.mosaic is not None
             shrunk = nn.functional.adaptive_avg_pool2d(known.mosaic, tuple(large.shape[-2:]))
             large = torch.cat([large, self.edges(shrunk).to(large.dtype)], dim=1)
-        logits: Tensor = self.last(large)
-        return logits.float()
+        logits: Tensor = self.last(large).float()
+        if self.coarse is None:
+            return logits
+        classes = self.coarse(known.cells).float().transpose(1, 2).unflatten(2, self.grid)
+        return logits + nn.functional.interpolate(classes, size=logits.shape[-2:], mode="bilinear", align_corners=False)
 
     def doubt(self, known: Known) -> Tensor:
         """Entropy ``[n, m]`` of the classes, mean over each cell, in nats."""
@@ -221,7 +227,9 @@ class SegmentAnswer(nn.Module):
             grid = (2 * grid[0], 2 * grid[1])
         for net in (self.edges, self.last):
             total += sum(_macs(layer, grid) for layer in net or () if isinstance(layer, nn.Conv2d))
-        return total
+        return total + (
+            0 if self.coarse is None else linear_macs(math.prod(self.grid), self.widths[0], self.num_outputs)
+        )
 
 
 def _conv(before: int, width: int) -> list[nn.Module]:

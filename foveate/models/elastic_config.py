@@ -63,9 +63,9 @@ class ElasticTokensConfig:
     """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
     zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
     """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
-    overlap: float = 0.5
-    """Share of their side that neighbouring candidates of one zoom have in common: at 0 they tile the scene, which
-    suits whole pictures; small things may lie between tiles."""
+    overlaps: float | tuple[float, ...] = 0.5
+    """Share of their side that neighbouring candidates of one zoom have in common, of each zoom or of all: at 0 they
+    tile the scene, and no look is wasted on what a neighbour shows; but small things may lie between tiles."""
     legacy_sampling: bool = False
     """The paper's sensor: corners rounded down, every patch sampled at points."""
 
@@ -76,8 +76,11 @@ class ElasticTokensConfig:
             )
         if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
-        if not 0 <= self.overlap < 1:
-            raise UsageError(f"overlap is {self.overlap}; it must be at least 0 and below 1")
+        if len(self.overlap_of_zooms) != len(self.zooms) or not all(0 <= one < 1 for one in self.overlap_of_zooms):
+            raise UsageError(
+                f"overlaps is {self.overlaps}; needed is one, or one for each of {len(self.zooms)} zooms, at least 0 "
+                "and below 1"
+            )
         answer = ANSWERS.get(self.answer.get("name", ""))
         dense = answer.is_dense
         if answer.is_by_patch and (self.canvas or {}).get("grid") not in (None, self.patch_grid):
@@ -91,6 +94,10 @@ class ElasticTokensConfig:
             raise UsageError(
                 f"relevance is {self.relevance!r}: dense answers have 'doubt', classes have 'attention' or 'places'"
             )
+
+    @property
+    def overlap_of_zooms(self) -> tuple[float, ...]:
+        return self.overlaps if isinstance(self.overlaps, tuple) else (self.overlaps,) * len(self.zooms)
 
     @property
     def patch_grid(self) -> tuple[int, int]:

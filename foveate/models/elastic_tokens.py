@@ -88,7 +88,7 @@ class ElasticTokens(nn.Module):
             reads_mosaic=self._has_mosaic, **options,
         )  # fmt: skip
         self.register_buffer("cell_centers", grid_centers(self.cell_grid, torch.zeros(1))[None], persistent=False)
-        self.zoom_grids = zoom_grids(c.zooms, c.canvas_px, overlap=c.overlap)
+        self.zoom_grids = zoom_grids(c.zooms, c.canvas_px, overlaps=c.overlap_of_zooms)
         self.auxiliary: Any = None
         if c.relevance == "attention":
             self.auxiliary = CellClasses(dim=self._cell_dim, num_outputs=c.num_outputs)

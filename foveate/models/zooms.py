@@ -14,11 +14,16 @@ from foveate.geometry.viewpoint import clamp_inside, grid_centers
 from foveate.models.canvas import pooled
 
 
-def zoom_grids(zooms: tuple[float, ...], canvas_px: tuple[int, int], *, overlap: float = 0.5) -> list[tuple[int, int]]:
+def zoom_grids(
+    zooms: tuple[float, ...], canvas_px: tuple[int, int], *, overlaps: tuple[float, ...]
+) -> list[tuple[int, int]]:
     """(rows, cols) of the squares of every zoom, for scenes about as long and as wide as the canvas; neighbours share
-    ``overlap`` of their side."""
+    that zoom's overlap of their side."""
     sides = [zoom * min(canvas_px) for zoom in zooms]
-    return [(_count(canvas_px[0], side, overlap), _count(canvas_px[1], side, overlap)) for side in sides]
+    return [
+        (_count(canvas_px[0], side, overlap), _count(canvas_px[1], side, overlap))
+        for side, overlap in zip(sides, overlaps, strict=True)
+    ]
 
 
 def _count(length: float, side: float, overlap: float) -> int:

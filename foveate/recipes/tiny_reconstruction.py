@@ -22,7 +22,7 @@ GLIMPSE_PX = 16
 NUM_LOOKS = 12
 
 
-def tiny_reconstruction(*, steps: int = 250, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_reconstruction(*, steps: int = 150, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Scenes of 128 px, glimpses of 16 px: twelve looks sense 19 % of the pixels."""
     model: dict[str, Any] = {
         "size": {"dim": 64, "depth": 2, "num_heads": 4},
@@ -36,7 +36,7 @@ def tiny_reconstruction(*, steps: int = 250, seconds: float | None = None, seed:
         "relevance": "doubt",
         "max_looks": NUM_LOOKS,
         "zooms": (1.0, 0.5, 0.25, 0.125),
-        "overlap": 0.0,
+        "overlaps": (0.0, 0.0, 0.5, 0.5),  # tiles, as long as each look must show something new
     }
     return Recipe(
         name="tiny_reconstruction",

@@ -1,8 +1,9 @@
-"""Which pixel belongs to which digit? Small things on a large scene; AdaGlimpse's segmentation, in minutes."""
+"""Which pixel belongs to which sign? Small things on a large scene; AdaGlimpse's segmentation, in minutes."""
 
 from __future__ import annotations
 
 from foveate.recipes.recipe import Recipe
+from foveate.recipes.small_sign import SIGNS
 from foveate.recipes.tiny_classification import CANVAS_PX, NUM_LOOKS, tiny_model
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
@@ -13,28 +14,36 @@ from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, class_map
 
 
-def tiny_segmentation(*, steps: int = 700, seconds: float | None = None, seed: int = 0) -> Recipe:
-    """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
+def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: int = 0) -> Recipe:
+    """Canvas 128 px, two or three signs of 20 px and as many other things; T = 3 looks of 32 px after the glance."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX),
+        bands=3,
         num_objects=(2, 3),
         object_size_px=(20, 20),
-        background="noise",
+        cutouts="emoji",
+        classes=SIGNS,
+        background="texture",
         num_distractors=(2, 4),
-        distractors="blobs",
-        variants=6,
+        distractors="emoji",
     )
     names = ("background", *ComposedSet(scenes).class_names)
     model = tiny_model(
+        num_bands=scenes.bands,
         num_outputs=len(names),
-        answer={"name": "segments", "widths": (48, 32, 16, 12), "edges": 8},  # at half the canvas' resolution
+        answer={
+            "name": "segments",
+            "widths": (48, 32, 16, 12),
+            "edges": 8,
+            "coarse": True,
+        },  # at half the canvas' resolution
         relevance="doubt",
     )
     return Recipe(
         name="tiny_segmentation",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True}),
+            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True, "relevance_gain": 4.0}),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.8, "score_scale": 3.0}),
         ),
@@ -45,7 +54,7 @@ def tiny_segmentation(*, steps: int = 700, seconds: float | None = None, seed: i
             num_looks=NUM_LOOKS,
             lr=2e-3,
             random_frac=0.1,
-            loss=LossConfig(form="last"),
+            loss=LossConfig(form="code"),  # the glance too: its doubt leads the first look
             ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
             sac=SacConfig(gamma=1.0),
             seed=seed,

@@ -121,7 +121,8 @@ def test_looks_are_read_as_they_are_described() -> None:
         ({"answer": {"name": "pixels"}}, "read from a canvas"),
         ({"relevance": "doubt", "canvas": {"dim": 32, "depth": 1, "num_heads": 2}}, "dense answers have 'doubt'"),
         ({"answer": {"name": "pixel"}}, "pixels"),
-        ({"overlap": 1.0}, "overlap is 1.0"),
+        ({"overlaps": 1.0}, "overlaps is 1.0"),
+        ({"overlaps": (0.5, 0.5)}, "each of 3 zooms"),
     ],
 )
 def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) -> None:
@@ -203,9 +204,27 @@ def test_without_overlap_candidates_tile_the_scene_and_with_it_they_are_twice_as
     canvas_px: tuple[int, int], zoom: float
 ) -> None:
     side = zoom * min(canvas_px)
-    tiles, halves = (zoom_grids((zoom,), canvas_px, overlap=overlap)[0] for overlap in (0.0, 0.5))
+    tiles, halves = (zoom_grids((zoom,), canvas_px, overlaps=(overlap,))[0] for overlap in (0.0, 0.5))
     for length, count, twice in zip(canvas_px, tiles, halves, strict=True):
         assert count == int(np.ceil(length / side))
         assert 2 * count - 2 <= twice <= 2 * count - 1
     squares = square_candidates(torch.tensor([canvas_px]), zooms=(zoom,), grids=[tiles], closest_px=1)[0]
     assert (squares[:, :2].abs() + squares[:, 2:]).amax() == pytest.approx(1.0, abs=1e-5)  # to the border, no further
+
+
+def test_cells_that_say_their_classes_add_to_what_the_convolutions_say_and_are_paid_for() -> None:
+    answer = {"name": "segments", "widths": (8, 8)}
+    plain, coarse = (
+        seeded(lambda more=more: create_model("elastic_tokens", **TEST, canvas=READER, answer={**answer, **more}))
+        for more in ({}, {"coarse": True})
+    )
+    state = played(coarse.eval(), 1).events[-1].state
+    with torch.no_grad():
+        torch.nn.init.zeros_(coarse.answer.coarse.weight)
+        coarse.answer.coarse.bias.copy_(torch.tensor([1.0, 0.0, -1.0]))
+        without = coarse.predict(state) - torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1)
+        coarse.answer.coarse = None
+        torch.testing.assert_close(coarse.predict(state), without)
+    cells = plain.cell_grid[0] * plain.cell_grid[1]
+    more = seeded(lambda: create_model("elastic_tokens", **TEST, canvas=READER, answer={**answer, "coarse": True}))
+    assert more.price().parts["predict/answer"] - plain.price().parts["predict/answer"] == cells * 16 * 3
