@@ -15,7 +15,7 @@ import torch
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.plots import Line, line_plot
-from benchmarks.tables import Table, at_least, at_most, differences, numbers, percent, points, spread
+from benchmarks.tables import NOT_RUN, Table, at_least, at_most, differences, numbers, percent, points, spread
 from benchmarks.timing import ratio, take_turns
 from benchmarks.training import Learned, Training, learned
 from foveate.core import Stopper
@@ -62,6 +62,8 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
                   tables=_task_tables, figures=_figures),
         Benchmark(name="cross", title="Two families, three ways to choose looks", cells=_cross_cells(effort),
                   run=_run_cross, tables=_cross_tables),
+        Benchmark(name="kept", title="What keeping tokens loses", cells=_kept_cells(effort), run=_run_kept,
+                  tables=_kept_tables),
     ]  # fmt: skip
 
 
@@ -88,13 +90,24 @@ def _cross_cells(effort: Effort) -> list[Cell]:
     ]  # fmt: skip
 
 
-def _cell(effort: Effort, benchmark: str, variant: str, training: Training, *, minutes: float, priority: int) -> Cell:
+def _kept_cells(effort: Effort) -> list[Cell]:
+    """The cross table's digits, and the same with every glimpse encoded once."""
+    cells = []
+    for seed in effort.seeds:
+        anew = tiny(effort, "classification", seed, steps=CROSS_STEPS, things="digits", family="elastic_tokens",
+                    learner="ppo")  # fmt: skip
+        kept = replace(anew, model={"compute": "cached", "shared_depth": 1})
+        cells.append(_cell(effort, "kept", "digits", anew, kept, minutes=CROSS_MINUTES, priority=7 + seed))
+    return cells
+
+
+def _cell(effort: Effort, benchmark: str, variant: str, *trainings: Training, minutes: float, priority: int) -> Cell:
     config = {
-        "training": training.plain(), "scenes": effort.glimpse_scenes, "calibration_scenes": effort.glimpse_scenes,
+        "training": trainings[-1].plain(), "scenes": effort.glimpse_scenes, "calibration_scenes": effort.glimpse_scenes,
         "repeats": effort.repeats,
     }  # fmt: skip
-    return Cell(benchmark=benchmark, variant=variant, seed=training.seed, config=config, minutes=minutes,
-                priority=priority, uses=(training,))  # fmt: skip
+    return Cell(benchmark=benchmark, variant=variant, seed=trainings[-1].seed, config=config, minutes=minutes,
+                priority=priority, uses=trainings)  # fmt: skip
 
 
 # -- one cell ----------------------------------------------------------------------------------------------------------
@@ -189,13 +202,20 @@ def _seconds(trained: Learned, stop: Stopper, repeats: int) -> dict[str, float]:
 
 
 def _run_cross(cell: Cell, context: Context) -> Values:
-    trained, count = learned(cell.uses[0], context), cell.config["scenes"]
-    is_random = cell.variant.endswith("-random")
+    return _outcome(learned(cell.uses[0], context), cell, explore=cell.variant.endswith("-random"))
+
+
+def _run_kept(cell: Cell, context: Context) -> Values:
+    anew, kept = (_outcome(learned(training, context), cell, explore=False) for training in cell.uses)
+    return {"anew": anew, "kept": kept}
+
+
+def _outcome(trained: Learned, cell: Cell, *, explore: bool) -> Values:
+    looks, price = trained.recipe.train.num_looks, trained.system.model.price()
     by_looks = metrics_by_looks(
-        trained.system, trained.recipe.test, num_scenes=count, max_looks=trained.recipe.train.num_looks,
-        batch_size=BATCH, explore=is_random,
+        trained.system, trained.recipe.test, num_scenes=cell.config["scenes"], max_looks=looks, batch_size=BATCH,
+        explore=explore,
     )[trained.system.task.primary_metric]  # fmt: skip
-    price, looks = trained.system.model.price(), trained.recipe.train.num_looks
     return {"by_looks": by_looks, "macs": int(price.sensed(looks) + price.predict(looks)), "steps": trained.steps,
             "train_s": trained.seconds}  # fmt: skip
 
@@ -331,6 +351,21 @@ def _said(results: Results) -> str:
     learners = ", ".join(f"{name} {over(name, 2):.1f} %" for name in LEARNERS)
     families = ", ".join(f"{name} {over(name, 1):.1f} %" for name in FAMILIES)
     return f"Means over everything else: {learners}; {families}."
+
+
+def _kept_tables(results: Results) -> list[Table]:
+    values, planned = results.values("kept", "digits"), results.planned("kept", "digits")
+    rows, correct = [], {}
+    for name, label in (("anew", "all patches anew at each look"), ("kept", "each glimpse once, one block shared")):
+        correct[name] = numbers(values, lambda one, name=name: one[name]["by_looks"][-1])
+        macs = f"{values[0][name]['macs'] / 1e6:.0f}" if values else NOT_RUN
+        rows.append([label, percent(correct[name], planned), macs])
+    lost = differences(correct["kept"], correct["anew"])
+    check = at_least("cached: accuracy against encoding anew", lost, -MAY_LOSE,
+                     target=f"≥ -{100 * MAY_LOSE:.0f} point", measured=points(lost, planned))  # fmt: skip
+    note = f"Digits of the table above, {CROSS_STEPS} steps each; the encoder has two blocks."
+    return [Table(title="", head=["encoded", "correct after 3 looks", "MMACs per episode"], rows=rows, checks=[check],
+                  notes=[note])]  # fmt: skip
 
 
 def _figures(results: Results, folder: Path) -> None:
