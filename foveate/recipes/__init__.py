@@ -40,7 +40,7 @@ RECIPES.register(
 RECIPES.register(
     "tiny_segmentation",
     "foveate.recipes.tiny_segmentation:tiny_segmentation",
-    summary="which pixel belongs to which small sign? (AdaGlimpse's scheme), in minutes",
+    summary="which pixel belongs to which small digit? (AdaGlimpse's scheme), in minutes",
 )
 RECIPES.register(
     "picture_folder",

@@ -1,9 +1,8 @@
-"""Which pixel belongs to which sign? Small things on a large scene; AdaGlimpse's segmentation, in minutes."""
+"""Which pixel belongs to which digit? Small things on a large scene; AdaGlimpse's segmentation, in minutes."""
 
 from __future__ import annotations
 
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.small_sign import SIGNS
 from foveate.recipes.tiny_classification import CANVAS_PX, NUM_LOOKS, tiny_model
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
@@ -14,22 +13,19 @@ from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, class_map
 
 
-def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: int = 0) -> Recipe:
-    """Canvas 128 px, two or three signs of 20 px and as many other things; T = 3 looks of 32 px after the glance."""
+def tiny_segmentation(*, steps: int = 300, seconds: float | None = None, seed: int = 0) -> Recipe:
+    """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX),
-        bands=3,
         num_objects=(2, 3),
         object_size_px=(20, 20),
-        cutouts="emoji",
-        classes=SIGNS,
-        background="texture",
+        background="noise",
         num_distractors=(2, 4),
-        distractors="emoji",
+        distractors="blobs",
+        variants=6,
     )
     names = ("background", *ComposedSet(scenes).class_names)
     model = tiny_model(
-        num_bands=scenes.bands,
         num_outputs=len(names),
         answer={
             "name": "segments",

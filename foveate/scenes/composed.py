@@ -119,8 +119,7 @@ class ComposedSet:
     @cached_property
     def cutouts(self) -> CutoutSet:
         """The objects' cut-outs: this split's pictures of the configured classes."""
-        every = load_cutouts(self.config.cutouts).split(self.split)
-        chosen = every if self.config.classes is None else every.only(self.config.classes)
+        chosen = self._chosen
         if self.config.variants and self.split == "train":
             chosen = chosen.varied(self.config.variants)
         if self.config.distinct and self.config.max_objects > len(chosen.class_names):
@@ -132,7 +131,12 @@ class ComposedSet:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return self.cutouts.class_names
+        return self._chosen.class_names  # without warped versions, which take seconds to make
+
+    @cached_property
+    def _chosen(self) -> CutoutSet:
+        every = load_cutouts(self.config.cutouts).split(self.split)
+        return every if self.config.classes is None else every.only(self.config.classes)
 
     @cached_property
     def fingerprint(self) -> str:
