@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from foveate.core import SceneKey
 from foveate.errors import DataError, UsageError
-from foveate.noise import uniforms
 from foveate.scenes import backgrounds, placement
 from foveate.scenes.cutouts import CutoutSet, Split, load_cutouts
+from foveate.scenes.draws import Draws, between
 from foveate.scenes.painting import POOL_SEED
 from foveate.scenes.pasting import Sprites
 
 COMPOSER_VERSION = 3  # part of the fingerprint: raise it when the same key would give other pixels
+
+STREAMS = ("count", "class", "picture", "size", "distractor", "background", "place")
 
 Targets = dict[str, NDArray[Any]]
 
@@ -93,7 +95,9 @@ class ComposedConfig:
                 raise UsageError(f"{most} things do not fit on a lattice of {rows} x {cols} cells of {largest} px")
         elif self.placement != "free":
             raise UsageError(f"placement is {self.placement!r}; allowed are 'free' and 'lattice'")
-        elif min(inner) < largest or most * (largest + self.gap_px) ** 2 > placement.MAX_DENSITY * inner[0] * inner[1]:
+        elif not placement.has_room(
+            most, largest, canvas_px=self.canvas_px, margin_px=self.margin_px, gap_px=self.gap_px
+        ):
             raise UsageError(
                 f"{most} things of {largest} px are too much for free placement on {inner[0]} x {inner[1]} px: "
                 "fewer or smaller things, a larger canvas, or placement='lattice'"
@@ -174,9 +178,9 @@ class ComposedSet:
         where = np.asarray(indices, np.int64).reshape(-1)
         if len(where) and not (where.min() >= 0 and where.max() < self.size):
             raise UsageError(f"indices run from {where.min()} to {where.max()}; this set has {self.size} scenes")
-        draw = _Draws(seed=self._seed, epoch_seed=int(epoch_seed), indices=where)
+        draw = Draws(seed=self._seed, epoch_seed=int(epoch_seed), indices=where, streams=STREAMS)
         sprite, is_object, present = self._choose(draw)
-        sizes = _between(draw("size", sprite.shape[1]), self.config.object_size_px)
+        sizes = between(draw("size", sprite.shape[1]), self.config.object_size_px)
         corners = self._place(draw, sizes, present)
         images = np.zeros((len(where), self.config.bands, *self.config.canvas_px), np.uint8)
         if self.config.background != "black":
@@ -234,11 +238,11 @@ class ComposedSet:
                 raise UsageError(f"the required class {name!r} is not among {', '.join(names)}")
         return np.array([names[name] for name in self.config.required], np.int64)
 
-    def _choose(self, draw: _Draws) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    def _choose(self, draw: Draws) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Sprites ``[n, m + d]`` of the things, which are objects ``[n, m]``, and which are there ``[n, m + d]``."""
         config, m = self.config, self.config.max_objects
         u = draw("count", 3)
-        num_objects = np.where(u[:, 2] < config.none_frac, 0, _between(u[:, 0], config.num_objects))
+        num_objects = np.where(u[:, 2] < config.none_frac, 0, between(u[:, 0], config.num_objects))
         num_classes = len(self.class_names)
         if config.distinct:
             order = draw("class", num_classes)
@@ -253,10 +257,10 @@ class ComposedSet:
             return sprite, is_object, is_object
         d = config.num_distractors[1]
         other = (draw("distractor", d) * len(self._distractors.labels)).astype(np.int64) + len(self.cutouts.labels)
-        is_other = np.arange(d) < _between(u[:, 1], config.num_distractors)[:, None]
+        is_other = np.arange(d) < between(u[:, 1], config.num_distractors)[:, None]
         return np.concatenate([sprite, other], 1), is_object, np.concatenate([is_object, is_other], 1)
 
-    def _place(self, draw: _Draws, sizes: NDArray[np.int64], present: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _place(self, draw: Draws, sizes: NDArray[np.int64], present: NDArray[np.bool_]) -> NDArray[np.int64]:
         config = self.config
         if config.placement == "lattice":
             cell_px = config.object_size_px[1]
@@ -271,31 +275,6 @@ class ComposedSet:
             margin_px=config.margin_px,
             gap_px=config.gap_px,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Draws:
-    """The random numbers of a batch: a pure function of each scene, one stream per purpose."""
-
-    seed: int
-    epoch_seed: int
-    indices: NDArray[np.int64]  # [n]
-
-    streams = ("count", "class", "picture", "size", "distractor", "background", "place")
-
-    def __call__(self, purpose: str, count: int) -> NDArray[np.float64]:
-        """``[n, count]``."""
-        return uniforms(self.seed, self.epoch_seed, self.indices, self.streams.index(purpose), shape=(count,))
-
-    def again(self, rows: NDArray[np.int64], attempt: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """``[len(rows), *shape]`` for placing, fresh at every attempt."""
-        place = self.streams.index("place")
-        return uniforms(self.seed, self.epoch_seed, self.indices[rows], place, attempt, shape=shape)
-
-
-def _between(u: NDArray[np.float64], bounds: tuple[int, int]) -> NDArray[np.int64]:
-    """Whole numbers from the first to the second bound, both included."""
-    return bounds[0] + (u * (bounds[1] - bounds[0] + 1)).astype(np.int64)
 
 
 def _targets(

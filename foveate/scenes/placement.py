@@ -25,6 +25,12 @@ def lattice_shape(canvas_px: tuple[int, int], cell_px: int, margin_px: int) -> t
     return (canvas_px[0] - 2 * margin_px) // cell_px, (canvas_px[1] - 2 * margin_px) // cell_px
 
 
+def has_room(count: int, size_px: int, *, canvas_px: tuple[int, int], margin_px: int = 0, gap_px: int = 0) -> bool:
+    """Whether so many things of at most this size may be placed anywhere inside the margin."""
+    inner = [side - 2 * margin_px for side in canvas_px]
+    return min(inner) >= size_px and count * (size_px + gap_px) ** 2 <= MAX_DENSITY * inner[0] * inner[1]
+
+
 def on_lattice(
     draw: Draw, sizes_px: NDArray[np.int64], *, canvas_px: tuple[int, int], cell_px: int, margin_px: int
 ) -> NDArray[np.int64]:
