@@ -41,14 +41,23 @@ _AGE_S = 24 * 3600.0  # where processes cannot be asked after, leftovers are rem
 
 def write_bytes(path: Place, content: bytes) -> None:
     """Write a file. Raises OutputError; what was there before is then untouched."""
+    with replacing_file(path) as fresh:
+        fresh.write_bytes(content)
+
+
+@contextmanager
+def replacing_file(path: Place) -> Iterator[Path]:
+    """A place to write a file to, piece by piece; on leaving, it takes the place of ``path``.
+
+    On any exception it is removed and ``path`` is as it was. Raises OutputError.
+    """
     path = Path(path)
     with _explained(path):
         _remove_leftovers(path)
         sibling = _sibling(path, _NEW)
         try:
-            with sibling.open("wb") as file:
-                file.write(content)
-                file.flush()
+            yield sibling
+            with sibling.open("rb+") as file:
                 os.fsync(file.fileno())
             sibling.replace(path)
         except BaseException:
