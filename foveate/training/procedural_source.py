@@ -1,0 +1,75 @@
+"""Training on procedural big pictures: fresh scenes for ever, rendered only where they are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foveate.scenes.procedural import ProceduralSet
+from foveate.training.sources import Batch, ComposedSource, Indices, TargetOf, label_and_place
+
+
+def clues(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict[str, torch.Tensor]:
+    """All that is known of big pictures, for families that learn from boxes:
+
+    - ``label`` ``[n]`` int64, class of the first object counted from 1, 0 for none; ``place`` ``[n, 1, 2]`` its centre
+    - ``present`` ``[n]`` bool, whether there is any object
+    - ``boxes_px`` and ``boxes`` ``[n, t, 4]`` float32 of objects and look-alikes: (top, left, bottom, right) in pixels
+      and in the frame, where the scene spans -1..1; ``is_thing`` and ``is_target`` ``[n, t]`` bool
+    - ``classes`` ``[n, t]`` int64, as ``label``; 0 for look-alikes
+    """
+    boxes_px, labels = targets["thing_boxes_px"], targets["labels"]
+    classes = np.zeros(boxes_px.shape[:2], np.int64)
+    classes[:, : labels.shape[1]] = labels + 1
+    boxes = boxes_px / np.tile(np.asarray(size_px, np.float32), 2) * 2 - 1
+    return {
+        **label_and_place(targets, size_px),
+        "present": torch.from_numpy((labels >= 0).any(1)),
+        "boxes_px": torch.from_numpy(boxes_px),
+        "boxes": torch.from_numpy((boxes * targets["is_thing"][..., None]).astype(np.float32)),
+        "classes": torch.from_numpy(classes),
+        "is_thing": torch.from_numpy(targets["is_thing"]),
+        "is_target": torch.from_numpy(targets["is_target"]),
+    }
+
+
+def heat(viewpoints: torch.Tensor, boxes: torch.Tensor, counts: torch.Tensor, *, grid: tuple[int, int]) -> torch.Tensor:
+    """Heat ``[n, k, rows, cols]`` float32 in 0..1: which cells of each look hold the middle of a box that counts.
+
+    ``viewpoints`` are ``[n, k, 4]``, ``boxes`` ``[n, t, 4]`` in the frame, ``counts`` ``[n, t]`` bool, such as
+    ``is_target``. Cells have the natural prior of what is looked at: nothing is balanced."""
+    size = torch.tensor(grid, dtype=torch.float64)
+    middles = (boxes[..., :2] + boxes[..., 2:]).double() / 2
+    view = viewpoints.double()
+    place = (middles[:, None] - view[:, :, None, :2] + view[:, :, None, 2:]) / (
+        2 * view[:, :, None, 2:]
+    )  # [n, k, t, 2]
+    inside = ((place >= 0) & (place < 1)).all(-1) & counts[:, None]
+    cell = (place.clamp(0, 1) * size).long().minimum(size.long() - 1)
+    flat = cell[..., 0] * grid[1] + cell[..., 1]
+    heat = torch.zeros((*viewpoints.shape[:2], grid[0] * grid[1]))
+    return heat.scatter_reduce_(2, flat, inside.float(), "amax").unflatten(2, grid)
+
+
+class ProceduralSource:
+    """Procedural scenes with the target that a task needs of them."""
+
+    def __init__(self, procedural: ProceduralSet, target_of: TargetOf = clues, *, stream: int = 0) -> None:
+        """Sources of one set with different ``stream`` numbers share no scene."""
+        self.procedural, self.target_of, self.stream = procedural, target_of, stream
+
+    def __len__(self) -> int:
+        return len(self.procedural)
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.procedural.fingerprint}-{self.stream}"
+
+    def batch(self, indices: Indices, epoch_seed: int) -> Batch:
+        seed = epoch_seed + self.stream * ComposedSource.STREAMS_APART
+        scenes, targets = self.procedural.batch(indices, seed)
+        return Batch(scenes=scenes, target=self.target_of(targets, self.procedural.config.size_px), indices=indices)
