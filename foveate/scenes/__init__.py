@@ -21,3 +21,4 @@ SCENES.register(
     suffixes=PICTURE_SUFFIXES,
     any_name=True,
 )
+SCENES.register("procedural", "foveate.scenes.scene_files:SceneFileScenes", source="file", suffixes=(".scene",))

@@ -55,6 +55,8 @@ NO_TORCH = (
     "foveate.scenes.memory",
     "foveate.scenes.photos",
     "foveate.scenes.pictures",
+    "foveate.scenes.procedural",
+    "foveate.scenes.scene_files",
     "foveate.stopping",
     "foveate.stopping.calibrate",
     "foveate.stopping.limits",

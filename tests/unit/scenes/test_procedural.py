@@ -282,7 +282,7 @@ def test_bad_settings_are_named(values: dict[str, Any], message: str) -> None:
 
 
 def test_bad_sets_and_reads_are_named() -> None:
-    with pytest.raises(UsageError, match="no cut-outs 'digit'. Did you mean 'digits'"):
+    with pytest.raises(UsageError, match=r"no cut-outs 'digit'\. Did you mean 'digits'"):
         ProceduralSet(ProceduralConfig(cutouts="digit")).batch(np.arange(1), 0)
     with pytest.raises(UsageError, match="no class or category 'x'"):
         ProceduralSet(ProceduralConfig(classes=("x",))).batch(np.arange(1), 0)
