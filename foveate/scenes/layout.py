@@ -16,7 +16,7 @@ from foveate.core import Rowwise
 from foveate.scenes.cutouts import CutoutSet, Split
 from foveate.scenes.ground import Ground, View, load_ground
 from foveate.scenes.levels import num_levels
-from foveate.scenes.stamps import StampPool, plate_number
+from foveate.scenes.stamps import StampPool, checks_number, plate_number
 
 MARK_FRAC = 0.7  # of a plate's side, at most
 WAVE_LEVELS = 51.0  # grey levels of a vanishing thing: what the ground leaves free at both ends
@@ -141,7 +141,8 @@ def _as_they_are(style: Style, layout: Layout) -> Layers:
 def _vanishing(style: Style, layout: Layout) -> Layers:
     wave = np.where(layout.inks > 128, WAVE_LEVELS, -WAVE_LEVELS)[:, :, None]
     cover = np.zeros((*layout.marks.shape, 1))
-    return _stamped(style, layout, layout.marks, layout.corners_px, layout.sides_px, wave, cover)
+    marks = layout.marks + 2 * len(style.stamps) * checks_number(layout.sides_px)
+    return _stamped(style, layout, marks, layout.corners_px, layout.sides_px, wave, cover)
 
 
 def _stamped(

@@ -66,8 +66,8 @@ class ProceduralConfig:
     """Largest side of the cut-out on a plate: what tells target from distractor, however large the plate is."""
     scent: Scent = "strong"
     """What can be seen from afar. "strong": things are coloured plates with the cut-out on them. "natural": they are
-    the cut-outs as they are. "none": the cut-outs' edges alone, half bright, half dark, so that nothing is left of
-    them in an overview; the ground shines through."""
+    the cut-outs as they are. "none": they are made of small fields, bright and dark by turns, that cancel out
+    in an overview; the ground shines through."""
     contrast: float = 1.0
     """Of things against the ground, up to 1; less lets the ground shine through."""
     background: str = "photos"

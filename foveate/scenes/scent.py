@@ -7,20 +7,23 @@ Shape letters: n scenes, p places, f features, C bands, h x w overview.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foveate.errors import UsageError
+from foveate.geometry.resample import crop_resize
 from foveate.geometry.viewpoint import from_boxes_px, whole_scene
 from foveate.noise import uniforms
 from foveate.scenes.procedural import ProceduralSet, Targets
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 
 SPOT_PX, SURROUND_PX = 3, 9  # of the overview
 PLACES_PER_SCENE = 12  # of ground, to compare with
 NUM_NEIGHBOURS = 15
+COMPARED_PX = 28
 FEATURES = ("brightness", "darkness", "contrast", "colour contrast", "saturation", "roughness")
 
 
@@ -59,7 +62,8 @@ def scent_of(scenes: ProceduralSet, *, overview_px: tuple[int, int], num_scenes:
 
 def look_alike_of(scenes: ProceduralSet, *, num_scenes: int = 400, seed: int = 0) -> dict[int, float]:
     """Level -> AUC of telling targets from look-alikes there, by the share of targets among the nearest neighbours of
-    what tells them apart (the mark on a plate, or the thing), brightness and contrast evened out.
+    what tells them apart (the mark on a plate, or the thing), brightness and contrast evened out; or of its roughness,
+    where that tells more.
 
     Every other scene is judged by its neighbours in the rest. UsageError where there are too few of either."""
     batch, targets = scenes.batch(np.arange(num_scenes), seed)
@@ -74,8 +78,10 @@ def look_alike_of(scenes: ProceduralSet, *, num_scenes: int = 400, seed: int = 0
     result = {}
     for level in range(min(batch.num_levels, side_px.bit_length() - 1)):
         size_px = max(2, side_px >> level)
-        pixels = batch.select(scene).read(views, (size_px, size_px)).pixels.mean(2).reshape(len(scene), -1)
-        result[level] = auc(_neighbours(_evened(pixels), is_target, test), is_target[test])
+        pixels = batch.select(scene).read(views, (size_px, size_px)).pixels.astype(np.float32).mean(2)  # [p, 1, h, w]
+        rough = np.sqrt(np.maximum(_box_mean(pixels**2, SPOT_PX) - _box_mean(pixels, SPOT_PX) ** 2, 0))
+        scores = [_neighbours(_evened(part), is_target, test) for part in (pixels, rough)]
+        result[level] = max(auc(score, is_target[test]) for score in scores)
     return result
 
 
@@ -144,9 +150,13 @@ def _mark_boxes_px(scenes: ProceduralSet, boxes: Floats) -> Floats:
     return np.concatenate([middle - half, middle + half], 1)
 
 
-def _evened(pixels: Floats) -> Floats:
-    """Rows ``[p, values]`` of mean 0 and length 1, dark marks turned bright: skewed to the side of the few."""
-    values = pixels - pixels.mean(1, keepdims=True)
+def _evened(pictures: Floats) -> Floats:
+    """Pictures ``[p, 1, h, w]`` as rows of mean 0 and length 1, no larger than COMPARED_PX a side; dark marks turned
+    bright: skewed to the side of the few."""
+    side_px = min(pictures.shape[-1], COMPARED_PX)
+    box = np.tile([0.0, 0.0, *pictures.shape[2:]], (len(pictures), 1, 1))
+    values = crop_resize(pictures.astype(np.float32), box, (side_px, side_px)).reshape(len(pictures), -1)
+    values = values - values.mean(1, keepdims=True)
     values *= np.where((values**3).sum(1, keepdims=True) < 0, -1, 1)
     return np.asarray(values / (np.linalg.norm(values, axis=1, keepdims=True) + 1e-9))
 

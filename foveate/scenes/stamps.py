@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
 from foveate.scenes.cutouts import CutoutSet
 
@@ -22,7 +22,8 @@ OPAQUE = 0.5
 JUMBLED_TILES = 8  # along a side: 7 px of a digit's 56
 PLATE_TEXELS, PLATE_ROUND = (64, 128, 256, 512, 1024), 0.3
 SMOOTH_TEXELS = 192  # coloured cut-outs are enlarged to this, so that large things have no steps
-HALO_FRAC = 1 / 14  # of a side: how wide the bright and dark edges of a vanishing thing are
+CHECKS = (8, 16, 32, 64)  # bright and dark fields along a side of a vanishing thing
+FIELD_PX = 4.0  # that a field is smaller than, unless the thing is larger than the most fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,8 @@ class Stamp:
 class StampPool:
     """Stamps, made when first asked for and then kept: 26 kB a digit, 1.2 MB an emoji.
 
-    Numbers beyond the given pictures are these pictures jumbled, and negative ones are plates."""
+    Numbers beyond the given pictures are these pictures jumbled; further rounds of both are the same in the next of
+    CHECKS, where things vanish; and negative ones are plates."""
 
     def __init__(self, cutouts: CutoutSet, *, vanishing: bool) -> None:
         self.is_plain = bool((cutouts.images[..., :3] == 255).all())
@@ -90,15 +92,15 @@ class StampPool:
         return plane[None], (0, 0, 1, 1)
 
     def _mark(self, number: int) -> tuple[NDArray[np.float64], Bounds]:
-        is_jumbled, number = divmod(number, len(self))
+        rounds, number = divmod(number, len(self))
+        checks, is_jumbled = divmod(rounds, 2)
         picture = self._cutouts.images[number].astype(np.float64)
         picture = jumbled(picture) if is_jumbled else picture
         cover = picture[..., 3] / 255
         bounds = _bounds(cover >= OPAQUE)
         if self._vanishing:
-            wave, shrunk = _vanishing(cover if self.is_plain else cover * (picture[..., :3].mean(-1) / 255 - 0.5))
-            top, left, bottom, right = ((np.array(bounds) - 0.5) * shrunk + 0.5).tolist()
-            return wave[None], (top, left, bottom, right)
+            ink = cover if self.is_plain else cover * picture[..., :3].mean(-1) / 255
+            return _checkered(ink, CHECKS[checks])[None], bounds
         if self.is_plain:
             return cover[None], bounds
         planes = [cover, *(picture[..., :3] * cover[..., None]).transpose(2, 0, 1)]
@@ -108,6 +110,11 @@ class StampPool:
 def plate_number(side_px: NDArray[np.int64]) -> NDArray[np.int64]:
     """The plate whose texels suffice for a side; larger ones show the largest's steps."""
     return -1 - np.minimum(np.searchsorted(PLATE_TEXELS, side_px), len(PLATE_TEXELS) - 1)
+
+
+def checks_number(side_px: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Which of CHECKS makes fields that are small enough."""
+    return np.minimum(np.searchsorted(np.array(CHECKS) * FIELD_PX, side_px, "right"), len(CHECKS) - 1)
 
 
 def jumbled(picture: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -125,18 +132,12 @@ def _enlarged(plane: Plane) -> Plane:
     return np.asarray(picture.resize((SMOOTH_TEXELS, SMOOTH_TEXELS), Image.Resampling.BILINEAR), np.float64)
 
 
-def _vanishing(ink: Plane) -> tuple[Plane, float]:
-    """Ink less its blurred self, from -1 to 1 and 0 on average, so that from afar nothing is left; and how much
-    smaller the thing has become in its square, which must hold the halo too."""
-    halo_px = round(ink.shape[0] * HALO_FRAC)
-    padded = np.pad(ink, 2 * halo_px)
-    levels = Image.fromarray(np.rint(127.5 + 127.5 * padded).astype(np.uint8))
-    blurred = np.asarray(levels.filter(ImageFilter.GaussianBlur(halo_px)), np.float64) / 127.5 - 1
-    wave = padded - blurred
-    support = np.abs(wave) > 1 / 64
-    wave = np.where(support, wave, 0)
-    wave[support] -= wave[support].mean()
-    return wave / np.abs(wave).max(), ink.shape[0] / padded.shape[0]
+def _checkered(ink: Plane, fields: int) -> Plane:
+    """Ink as fields that are bright and dark by turns: from afar they cancel out, wherever the pixels lie."""
+    picture = Image.fromarray(ink.astype(np.float32)).resize((fields, fields), Image.Resampling.BOX)
+    signs = 1 - 2 * (np.add.outer(np.arange(fields), np.arange(fields)) % 2)
+    amount = np.asarray(picture, np.float64)
+    return amount * (signs - (amount * signs).sum() / max(amount.sum(), 1e-9))
 
 
 def _bounds(seen: NDArray[np.bool_]) -> Bounds:
