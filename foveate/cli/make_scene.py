@@ -83,6 +83,11 @@ def make_scene(
         raise UsageError(f"the last scene would be number {first + (count or 1) - 1}; there are {len(scenes)}")
     if count is None and out.suffix.lower() not in ENDINGS:
         raise UsageError(f"{out} does not end in {', '.join(ENDINGS)}: name a file, or say --count for a folder")
+    if size_px[0] * size_px[1] > MAX_PX and (count is not None or out.suffix.lower() != DESCRIBED):
+        raise UsageError(
+            f"--size is {size!r}, {size_px[0] * size_px[1] / 1e9:.0f} gigapixels; at most {MAX_PX / 1e9:.0f} are "
+            "written as pixels, more as a .scene"
+        )
     if count is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} is there already and is not an empty folder: choose another place")
     began = time.perf_counter()
@@ -193,12 +198,7 @@ def _size_px(text: str) -> tuple[int, int]:
     parts = text.lower().split("x")
     if len(parts) > 2 or not all(part.strip().isdigit() for part in parts):
         raise UsageError(f"--size is {text!r}; write a side such as 4096, or HEIGHTxWIDTH")
-    height, width = int(parts[0]), int(parts[-1])
-    if height * width > MAX_PX:
-        raise UsageError(
-            f"--size is {text!r}, {height * width / 1e9:.0f} gigapixels; at most {MAX_PX / 1e9:.0f} are written"
-        )
-    return height, width
+    return int(parts[0]), int(parts[-1])
 
 
 def _range(text: str, option: str) -> tuple[int, int]:
