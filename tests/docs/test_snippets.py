@@ -70,7 +70,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_commands_and_options_exist(page: Path) -> None:
-    for line in re.findall(r"^ +.*?foveate ([a-z]+ .+)$", page.read_text("utf-8"), re.MULTILINE):
+    for line in re.findall(r"^ +.*?foveate ([a-z-]+ .+)$", page.read_text("utf-8"), re.MULTILINE):
         name, *words = line.split()
         assert name in COMMANDS, line
         known = {option for one in _command(name).params for option in [*one.opts, *one.secondary_opts]}
