@@ -17,6 +17,7 @@ from foveate.geometry.resample import crop_resize
 from foveate.geometry.viewpoint import from_boxes_px, whole_scene
 from foveate.noise import uniforms
 from foveate.scenes.procedural import ProceduralSet, Targets
+from foveate.scenes.rendered import ProceduralScenes
 
 Floats = NDArray[Any]
 
@@ -24,6 +25,7 @@ SPOT_PX, SURROUND_PX = 3, 9  # of the overview
 PLACES_PER_SCENE = 12  # of ground, to compare with
 NUM_NEIGHBOURS = 15
 COMPARED_PX = 28
+CHUNK_VALUES = 1 << 22  # pixels that are compared at a time
 FEATURES = ("brightness", "darkness", "contrast", "colour contrast", "saturation", "roughness")
 
 
@@ -47,10 +49,12 @@ def scent_of(scenes: ProceduralSet, *, overview_px: tuple[int, int], num_scenes:
     if min(overview_px) < SURROUND_PX:
         raise UsageError(f"the overview is {overview_px} px; each side needs at least {SURROUND_PX}")
     batch, targets = scenes.batch(np.arange(num_scenes), seed)
-    overview = batch.read(whole_scene(num_scenes), overview_px).pixels[:, 0].astype(np.float64)
-    features = _feature_maps(overview)
     scene, at, is_thing = _places(targets, scenes.config.size_px, overview_px, seed)
-    values = features[:, scene, at[:, 0], at[:, 1]]
+    values = np.empty((len(FEATURES), len(scene)))
+    for row in range(num_scenes):
+        here = scene == row
+        overview = batch.select([row]).read(whole_scene(1), overview_px).pixels[:, 0]
+        values[:, here] = _feature_maps(overview.astype(np.float64))[:, 0, at[here, 0], at[here, 1]]
     train = scene < num_scenes // 2
     signed = np.array([1 if auc(value[train], is_thing[train]) >= 0.5 else -1 for value in values])
     values = np.concatenate([values * signed[:, None], _linear(values, is_thing, train)[None]])
@@ -78,10 +82,13 @@ def look_alike_of(scenes: ProceduralSet, *, num_scenes: int = 400, seed: int = 0
     result = {}
     for level in range(min(batch.num_levels, side_px.bit_length() - 1)):
         size_px = max(2, side_px >> level)
-        pixels = batch.select(scene).read(views, (size_px, size_px)).pixels.astype(np.float32).mean(2)  # [p, 1, h, w]
-        rough = np.sqrt(np.maximum(_box_mean(pixels**2, SPOT_PX) - _box_mean(pixels, SPOT_PX) ** 2, 0))
-        scores = [_neighbours(_evened(part), is_target, test) for part in (pixels, rough)]
-        result[level] = max(auc(score, is_target[test]) for score in scores)
+        few = max(1, CHUNK_VALUES // size_px**2)
+        parts = [
+            _compared(batch.select(scene[at : at + few]), views[at : at + few], size_px)
+            for at in range(0, len(scene), few)
+        ]
+        rows = (np.concatenate(one) for one in zip(*parts, strict=True))
+        result[level] = max(auc(_neighbours(one, is_target, test), is_target[test]) for one in rows)
     return result
 
 
@@ -108,7 +115,7 @@ def _box_mean(planes: Floats, side_px: int) -> Floats:
     """Means ``[n, C, h, w]`` over squares around every pixel; the border goes on outside."""
     before = side_px // 2
     padded = np.pad(planes, ((0, 0), (0, 0), (before, before), (before, before)), mode="edge")
-    sums = np.pad(padded, ((0, 0), (0, 0), (1, 0), (1, 0))).cumsum(2).cumsum(3)
+    sums = np.pad(padded, ((0, 0), (0, 0), (1, 0), (1, 0))).cumsum(2, np.float64).cumsum(3)
     down = sums[:, :, side_px:] - sums[:, :, :-side_px]
     return np.asarray((down[..., side_px:] - down[..., :-side_px]) / side_px**2)
 
@@ -148,6 +155,13 @@ def _mark_boxes_px(scenes: ProceduralSet, boxes: Floats) -> Floats:
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = np.minimum(scenes.config.mark_px / 2, (boxes[:, 2:] - boxes[:, :2]) / 2)
     return np.concatenate([middle - half, middle + half], 1)
+
+
+def _compared(scenes: ProceduralScenes, views: Floats, size_px: int) -> tuple[Floats, Floats]:
+    """What is seen under views ``[p, 1, 4]``, and how rough it is there, both evened."""
+    pixels = scenes.read(views, (size_px, size_px)).pixels.astype(np.float32).mean(2)  # [p, 1, h, w]
+    rough = np.sqrt(np.maximum(_box_mean(pixels**2, SPOT_PX) - _box_mean(pixels, SPOT_PX) ** 2, 0))
+    return _evened(pixels), _evened(rough)
 
 
 def _evened(pictures: Floats) -> Floats:
