@@ -23,7 +23,8 @@ from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
 from foveate.scenes.scene_files import SceneFileScenes, write_scene
 
 SIZES = [(120, 90), (61, 150), (120, 90), (200, 333)]  # (height, width); two of one size, none square
-APPROXIMATE = (".jpg", ".jpeg", ".scene")  # read at a fraction of their size where a look shrinks them
+# Read at a fraction of their size where a look shrinks them: grey levels that one pixel may differ by.
+APPROXIMATE = {".jpg": 12, ".jpeg": 12, ".scene": 16}
 
 WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
     ".webp": lambda pixels, path: Image.fromarray(pixels).save(path, lossless=True),
@@ -130,7 +131,7 @@ def test_equals_a_copy_in_memory(case: Case, size_px: tuple[int, int]) -> None:
         copied = case.copy.read(views, size_px).pixels.astype(int)
         if case.suffix in APPROXIMATE:  # averaged by another filter
             assert np.abs(ours - copied).mean() < 1
-            assert np.abs(ours - copied).max() < 16
+            assert np.abs(ours - copied).max() < APPROXIMATE[case.suffix]
         else:
             np.testing.assert_array_equal(ours, copied)
 
