@@ -57,7 +57,7 @@ def crop_resize_flat(
     source = _numpy_view(images)
     boxes = np.asarray(boxes_px, np.float64)
     rows, cols = (
-        _axis(boxes[:, axis], boxes[:, axis + 2], source.shape[2 + axis], size_px[axis], antialias) for axis in (0, 1)
+        axis_of(boxes[:, axis], boxes[:, axis + 2], source.shape[2 + axis], size_px[axis], antialias) for axis in (0, 1)
     )
     parts, order = [], []
     for group in _groups(rows, cols):
@@ -71,7 +71,7 @@ def crop_resize_flat(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Axis:
+class Axis:
     """Boxes ``[b]`` on one axis."""
 
     low: NDArray[np.float64]
@@ -83,7 +83,7 @@ class _Axis:
     num_out: int
     is_antialiased: bool
 
-    def select(self, rows: NDArray[np.int64]) -> _Axis:
+    def select(self, rows: NDArray[np.int64]) -> Axis:
         if len(rows) == len(self.low):
             return self
         arrays = {name: getattr(self, name)[rows] for name in ("low", "scale", "support", "window_px", "is_whole")}
@@ -91,7 +91,7 @@ class _Axis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Taps:
+class Taps:
     """What boxes of one window size read on one axis, and with what weights."""
 
     start: NDArray[np.int64]  # [b]
@@ -99,12 +99,13 @@ class _Taps:
     weights: NDArray[np.float32]  # [b or 1, num_out, window]
 
 
-def _axis(low: NDArray[np.float64], high: NDArray[np.float64], num_in: int, num_out: int, antialias: bool) -> _Axis:
+def axis_of(low: NDArray[np.float64], high: NDArray[np.float64], num_in: int, num_out: int, antialias: bool) -> Axis:
+    """Boxes ``[b]`` from ``low`` to ``high`` on an axis of ``num_in`` pixels, resized to ``num_out``."""
     scale = (high - low) / num_out
     support = np.maximum(scale, 1.0) if antialias else np.ones_like(scale)
     is_whole = (scale == 1) & (low == np.floor(low))
     window_px = _window_px(scale, support, num_in, num_out)
-    return _Axis(
+    return Axis(
         low=low,
         scale=scale,
         support=support,
@@ -125,7 +126,7 @@ def _window_px(
     return np.minimum(-(-reach // step) * step, num_in)
 
 
-def _groups(rows: _Axis, cols: _Axis) -> Iterator[NDArray[np.int64]]:
+def _groups(rows: Axis, cols: Axis) -> Iterator[NDArray[np.int64]]:
     """Boxes that go together: those that read windows of one size and are copies, or not."""
     is_copy = rows.is_whole & cols.is_whole
     kinds = np.where(is_copy[:, None], -1, np.stack([rows.window_px, cols.window_px], -1))
@@ -137,7 +138,7 @@ def _groups(rows: _Axis, cols: _Axis) -> Iterator[NDArray[np.int64]]:
         yield np.flatnonzero(kind == one)
 
 
-def _crop_group(images: Array, owner: NDArray[np.int64], rows: _Axis, cols: _Axis) -> Array:
+def _crop_group(images: Array, owner: NDArray[np.int64], rows: Axis, cols: Axis) -> Array:
     """Glimpses ``[b, C, h, w]`` of boxes whose windows have one size, a cacheful at a time."""
     height, width = int(rows.window_px[0]), int(cols.window_px[0])
     if rows.is_whole[0] and cols.is_whole[0]:
@@ -146,10 +147,10 @@ def _crop_group(images: Array, owner: NDArray[np.int64], rows: _Axis, cols: _Axi
     if not is_numpy_array(images):
         down, across = _taps(rows, slice(0, rows.num_out), height), _taps(cols, slice(0, cols.num_out), width)
         return _blend(images, owner, down, across)
-    return _blend_in_cache(images, owner, list(_strips(rows, STRIP_PX)), list(_strips(cols, TILE_PX)))
+    return blend_in_cache(images, owner, list(strips_of(rows, STRIP_PX)), list(strips_of(cols, TILE_PX)))
 
 
-def _strips(axis: _Axis, strip_px: int) -> Iterator[tuple[slice, _Taps]]:
+def strips_of(axis: Axis, strip_px: int) -> Iterator[tuple[slice, Taps]]:
     """Parts of the glimpse that read about so many scene pixels each: weights over all would be mostly zeros."""
     window = int(axis.window_px[0])
     num_strips = 1 if window <= 2 * strip_px else max(1, round(window / strip_px))
@@ -163,7 +164,7 @@ def _strips(axis: _Axis, strip_px: int) -> Iterator[tuple[slice, _Taps]]:
         yield few, _taps(axis, few, reach)
 
 
-def _taps(axis: _Axis, outputs: slice, window_px: int) -> _Taps:
+def _taps(axis: Axis, outputs: slice, window_px: int) -> Taps:
     """Weights of some of the glimpse's pixels. Only the few taps under the filter are computed, then put in place."""
     shared = _all_same(axis.low) and _all_same(axis.scale)
     one = slice(0, 1) if shared else slice(None)
@@ -178,10 +179,10 @@ def _taps(axis: _Axis, outputs: slice, window_px: int) -> _Taps:
     few /= few.sum(-1, keepdims=True)
     weights = np.zeros((*centers.shape, window_px), np.float32)
     weights.reshape(-1)[at + (np.arange(centers.size) * window_px).reshape(*centers.shape, 1)] = few
-    return _Taps(start=np.broadcast_to(start, axis.low.shape), window_px=window_px, weights=weights)
+    return Taps(start=np.broadcast_to(start, axis.low.shape), window_px=window_px, weights=weights)
 
 
-def _blend(images: Array, owner: NDArray[np.int64], down: _Taps, across: _Taps) -> Array:
+def _blend(images: Array, owner: NDArray[np.int64], down: Taps, across: Taps) -> Array:
     """Weighted sums, for any array library: down the rows, then across the columns."""
     xp = array_namespace(images)
     is_integer = xp.isdtype(images.dtype, "integral")
@@ -201,11 +202,11 @@ def _full_precision(images: Array) -> AbstractContextManager[Any]:
     return xp.autocast(device_type=images.device.type, enabled=False)
 
 
-def _blend_in_cache(
+def blend_in_cache(
     images: NDArray[Any],
     owner: NDArray[np.int64],
-    strips: list[tuple[slice, _Taps]],
-    tiles: list[tuple[slice, _Taps]],
+    strips: list[tuple[slice, Taps]],
+    tiles: list[tuple[slice, Taps]],
 ) -> NDArray[Any]:
     """The same for numpy: tile by tile of the glimpse, a cacheful of boxes at a time, in buffers that are used again.
 
@@ -230,7 +231,7 @@ def _blend_in_cache(
     return out
 
 
-def _weights(taps: _Taps, part: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
+def _weights(taps: Taps, part: slice, dtype: np.dtype[Any]) -> NDArray[Any]:
     weights = taps.weights if len(taps.weights) == 1 else taps.weights[part]
     return weights.astype(dtype, copy=False)[:, None]
 
