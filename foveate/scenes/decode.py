@@ -46,7 +46,7 @@ class Header:
 
 def read_header(path: str, *, max_px: int = MAX_PX) -> Header:
     """Sizes of a picture file, checked; SceneError, which names the file, for what is not a readable picture."""
-    num_bytes = _regular_file_bytes(path, max_px)
+    num_bytes = regular_file_bytes(path, max_px)
     with opened(path, path) as picture:
         stored = (int(picture.size[1]), int(picture.size[0]))
         orientation = _orientation(picture)
@@ -77,7 +77,7 @@ def _orientation(picture: Image.Image) -> int:
 
 def read_bytes(path: str, *, max_px: int = MAX_PX) -> bytes:
     """The file's content; SceneError if it cannot be read."""
-    _regular_file_bytes(path, max_px)
+    regular_file_bytes(path, max_px)
     try:
         with open(path, "rb") as file:  # noqa: PTH123
             return file.read()
@@ -118,7 +118,7 @@ def level_offset_px(header: Header, level: int) -> tuple[float, float]:
     return spare[0] * rows_flipped, spare[1] * cols_flipped
 
 
-def _regular_file_bytes(path: str, max_px: int) -> int:
+def regular_file_bytes(path: str, max_px: int) -> int:
     """Size of a file that is safe to open: a FIFO or a device would be waited for without end."""
     try:
         status = os.stat(path)  # noqa: PTH116
