@@ -56,9 +56,11 @@ def wanted(
     bands = colours if num_bands is None else num_bands
     if bands != colours and {bands, colours} != {1, 3}:
         raise IncompatibleError(f"it has {colours} bands, wanted are {bands}: convert the picture or the model")
-    steps: list[Callable[[Pixels], Pixels]] = [_opaque] if has_alpha else []
-    steps += [lambda pixels: _in_range(pixels, own, span)] if own != span or own is None else []
-    steps += [] if bands == colours else [_grey if bands == 1 else _colour]
+    to_range = [] if own == span else [lambda pixels: _in_range(pixels, own, span)]
+    to_grey = [_grey] if bands < colours else []
+    # Grey of 8 bits is rounded before it fills 16, as Pillow does; numbers without a range get one first.
+    steps = [*([_opaque] if has_alpha else []), *(to_grey + to_range if own else to_range + to_grey)]
+    steps += [_colour] if bands > colours else []
     return Wanted(
         num_bands=bands, value_range=span, dtype=TYPES.get(span, np.dtype(np.float32)), convert=_in_order(steps)
     )

@@ -81,20 +81,20 @@ class TileReader:
             tile = picture.read_tile(level, row, col)
         except LostTileError as error:
             if self.strict:
-                raise SceneError(_said(error, picture), path=picture.name) from error
+                raise SceneError(_said(str(error), picture), path=picture.name) from error
             shape = (*picture.levels[level].tile_size_px(row, col), kind.num_bands)
             return Tile(
                 pixels=np.zeros(shape, kind.dtype), decoded_px=0, read_bytes=error.read_bytes, broken=(str(error),),
                 is_lost=True,
             )  # fmt: skip
         if tile.broken and self.strict:
-            raise SceneError("; ".join(tile.broken), path=picture.name)
+            raise SceneError(_said(tile.broken[0], picture), path=picture.name)
         pixels = np.ascontiguousarray(kind.convert(tile.pixels))
         return Tile(pixels=pixels, decoded_px=tile.decoded_px, read_bytes=tile.read_bytes, broken=tile.broken)
 
 
-def _said(error: LostTileError, picture: Pyramid) -> str:
-    return str(error).removeprefix(f"{picture.name}: ")
+def _said(message: str, picture: Pyramid) -> str:
+    return message.removeprefix(f"{picture.name}: ")
 
 
 @lru_cache(maxsize=1)  # of the process: threads do not survive a fork

@@ -229,7 +229,7 @@ def test_prefetching_a_damaged_tile_says_nothing_until_it_is_read() -> None:
         scenes.prefetch(box(32, 48, 52, 68), (20, 20))
         wait_for(lambda scenes=scenes: not scenes._reader._is_running)  # type: ignore[misc]
         assert scenes.broken == ()
-        with pytest.raises(SceneError) if strict else pytest.warns(UserWarning):
+        with pytest.raises(SceneError) if strict else pytest.warns(UserWarning, match="is damaged"):
             scenes.read(box(32, 48, 52, 68), (20, 20))
 
 
