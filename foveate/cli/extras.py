@@ -15,6 +15,7 @@ EXTRAS: dict[str, dict[str, str]] = {
         "openslide-python": "openslide",
         "openslide-bin": "openslide_bin",
     },
+    "zarr": {"zarr": "zarr", "fsspec": "fsspec"},
     "vips": {"pyvips": "pyvips"},
     "geo": {"rasterio": "rasterio"},
     "onnx": {"onnx": "onnx", "onnxruntime": "onnxruntime"},

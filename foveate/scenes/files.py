@@ -1,4 +1,5 @@
-"""Which scene type reads a file: the registry's facts decide, so a type of another package is found like our own.
+"""Which scene type reads a file or an address: the registry's facts decide, so a type of another package is found like
+our own.
 
 A file type is built of a list of paths. One with a class method ``for_model(paths, *, num_bands, value_range)`` is
 built by that, to give what the model wants; another gives what it has, and what does not fit is refused before a look.
@@ -7,29 +8,39 @@ built by that, to give what the model wants; another gives what it has, and what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from os import PathLike, fspath
 from typing import Any, cast
 
 from foveate.core import Scenes
 from foveate.errors import SceneError
 from foveate.scenes import SCENES
+from foveate.scenes.sources import is_address
 
 
 def reader_of(path: str | PathLike[str]) -> str:
-    """Name of the scene type for a file, by the longest suffix that fits, in any case of letters.
+    """Name of the scene type for a file or an address.
 
-    A type whose fact is ``any_name`` takes what nobody else claims. Raises SceneError if there is none."""
-    name = fspath(path).lower()
-    fits = [
-        (len(suffix), not SCENES.facts(kind).get("any_name", False), kind)
+    The longest suffix that fits, in any case of letters, decides between the types that answer to the name; one that
+    sniffs must find its own content there, and then goes before one that does not look. Where none of them is left,
+    whoever sniffs its own content takes it; then, of an address, who answers to its name; then the type whose fact is
+    ``any_name``. Raises SceneError if there is none."""
+    place = fspath(path)
+    by_name = [
+        (_suffix_of(kind, place), "sniffs" in SCENES.facts(kind), kind)
         for kind in _file_types()
-        for suffix in _suffixes(kind)
-        if name.endswith(suffix)
+        if _suffix_of(kind, place) and not _takes_any(kind)
     ]
-    if fits:
-        return max(fits)[2]
+    for _, sniffs, kind in sorted(by_name, reverse=True):
+        if not sniffs or _finds_its_own(kind, place):
+            return kind
     for kind in _file_types():
-        if SCENES.facts(kind).get("any_name", False):
+        if "sniffs" in SCENES.facts(kind) and _finds_its_own(kind, place):
+            return kind
+    if by_name and is_address(place):
+        return max(by_name)[2]
+    for kind in _file_types():
+        if _takes_any(kind):
             return kind
     raise SceneError(f"no scene type reads this file; known are {', '.join(file_suffixes()) or 'none'}", path=path)
 
@@ -51,6 +62,20 @@ def open_files(reader: str, paths: Sequence[str], *, num_bands: int, value_range
 
 def _file_types() -> list[str]:
     return [kind for kind in SCENES if SCENES.facts(kind).get("source") == "file"]
+
+
+def _takes_any(kind: str) -> bool:
+    return bool(SCENES.facts(kind).get("any_name", False))
+
+
+def _suffix_of(kind: str, place: str) -> int:
+    """Length of the longest suffix of a type that the name has."""
+    return max((len(suffix) for suffix in _suffixes(kind) if place.lower().endswith(suffix)), default=0)
+
+
+def _finds_its_own(kind: str, place: str) -> bool:
+    module_name, _, function = SCENES.facts(kind)["sniffs"].partition(":")
+    return bool(getattr(import_module(module_name), function)(place))
 
 
 def _suffixes(kind: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Every registered scene type keeps the contract: a new one is tested here by registering it.
 
 A type's facts say how a scene of it is given: ``source="array"`` by the pixels, ``source="file"`` by a path with one of
-its ``suffixes``. File types that Pillow cannot write need a line in WRITERS.
+its ``suffixes``. File types that Pillow cannot write need a line in WRITERS; what they write must lose nothing. A type
+whose modules (``needs``) are not installed is skipped.
 """
 
 from __future__ import annotations
@@ -17,19 +18,25 @@ from PIL import Image
 from foveate.core import Scenes
 from foveate.errors import FoveateError
 from foveate.geometry.viewpoint import from_boxes_px
-from foveate.scenes import SCENES
+from foveate.scenes import PICTURE_SUFFIXES, SCENES
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
 from foveate.scenes.scene_files import SceneFileScenes, write_scene
+from tests.support.giants import write_raster, write_tiff, write_zarr
 
 SIZES = [(120, 90), (61, 150), (120, 90), (200, 333)]  # (height, width); two of one size, none square
 # Read at a fraction of their size where a look shrinks them: grey levels that one pixel may differ by.
 APPROXIMATE = {".jpg": 12, ".jpeg": 12, ".scene": 16}
 
-WRITERS: dict[str, Callable[[np.ndarray, Path], None]] = {
+WRITERS: dict[str, Callable[[np.ndarray, Path], object]] = {
     ".webp": lambda pixels, path: Image.fromarray(pixels).save(path, lossless=True),
     ".jpg": lambda pixels, path: Image.fromarray(pixels).save(path, quality=95),
     ".scene": lambda pixels, path: write_scene(path, scene_of(pixels.shape[:2]), index=1, epoch_seed=0),
+    ".zarr": write_zarr,
+    **dict.fromkeys((".img", ".vrt", ".jp2"), write_raster),
+    **dict.fromkeys((".btf", ".tf8", ".svs"), write_tiff),
+    # OpenSlide goes by the content: any of these may be an ordinary tiled TIFF.
+    **dict.fromkeys((".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"), write_tiff),
 }
 READERS: dict[str, Callable[[Path], np.ndarray]] = {".scene": lambda path: rendered(path)}
 
@@ -63,6 +70,10 @@ def held_by(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
 
 
+def is_by_pillow(suffix: str) -> bool:
+    return suffix in PICTURE_SUFFIXES
+
+
 class Case:
     """Scenes of one type, made afresh for each test, and an in-memory copy of what they hold."""
 
@@ -74,7 +85,7 @@ class Case:
             self.inputs = [folder / f"{name}{i}{suffix}" for i in range(len(SIZES))]
             for picture, path in zip(pictures, self.inputs, strict=True):
                 write(picture, path)
-            pictures = [held_by(path) for path in self.inputs]
+            pictures = [held_by(path) for path in self.inputs] if is_by_pillow(suffix) else pictures
         self.kind = SCENES.get(name)
         self.copy = ArrayScenes.from_pictures(pictures)
 
@@ -87,6 +98,8 @@ CASES = [(name, suffix) for name in SCENES for suffix in (SCENES.facts(name)["su
 
 @pytest.fixture(params=CASES, ids=["".join(case) for case in CASES])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
+    for module in SCENES.facts(request.param[0]).get("needs", ()):
+        pytest.importorskip(module)
     return Case(*request.param, tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,12 @@ def write_raster(pixels: np.ndarray, path: Path, *, overviews: Sequence[int] = (
     }
     size = {"height": pixels.shape[0], "width": pixels.shape[1], "count": pixels.shape[2], "dtype": pixels.dtype}
     place = {"crs": "EPSG:32632", "transform": rasterio.Affine(2.0, 0.0, 500_000.0, 0.0, -2.0, 6_000_000.0)}
-    with rasterio.open(path, "w", **drivers[path.suffix] | size | place | options) as file:
-        file.write(pixels.transpose(2, 0, 1))
-        if overviews:
-            file.build_overviews(list(overviews), rasterio.enums.Resampling.average)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)  # some of them lie nowhere
+        with rasterio.open(path, "w", **drivers[path.suffix] | size | place | options) as file:
+            file.write(pixels.transpose(2, 0, 1))
+            if overviews:
+                file.build_overviews(list(overviews), rasterio.enums.Resampling.average)
     return path
 
 
