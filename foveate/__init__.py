@@ -22,6 +22,7 @@ _PUBLIC: dict[str, str] = {
     "STOP_RULES": "foveate.stopping:STOP_RULES",
     "SCENES": "foveate.scenes:SCENES",
     "TASKS": "foveate.tasks:TASKS",
+    "Scene": "foveate.scenes.scene:Scene",
     "Observation": "foveate.core:Observation",
     "Look": "foveate.core:Look",
     "Glimpses": "foveate.core:Glimpses",
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # the same once more, for type checkers and editors
     from foveate.models import list_models as list_models
     from foveate.policies import POLICIES as POLICIES
     from foveate.scenes import SCENES as SCENES
+    from foveate.scenes.scene import Scene as Scene
     from foveate.stopping import STOP_RULES as STOP_RULES
     from foveate.tasks import TASKS as TASKS
 
