@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,25 @@ class AxisPlan:
 
     window: Span
     """Pixels that an array for :meth:`CropPlan.crop` must cover."""
-    needed: NDArray[np.int64]
-    """Those of them that count, ascending; the others may hold anything finite."""
     strips: tuple[tuple[slice, Taps], ...]  # empty for an exact copy
+
+    @cached_property
+    def needed(self) -> NDArray[np.int64]:
+        """Those of the pixels that count, ascending; the others may hold anything finite."""
+        first, last = self.window
+        if not self.strips:
+            return np.arange(first, last)
+        counts = np.zeros(last - first, np.bool_)
+        for _, taps in self.shifted():
+            start = int(taps.start[0])
+            counts[start : start + taps.window_px] |= (taps.weights[0] > 0).any(0)
+        return np.flatnonzero(counts) + first
+
+    def parts(self, length_px: int) -> list[int]:
+        """Which parts of the axis, cut into such lengths, hold pixels that count."""
+        if not self.strips:
+            return list(range(self.window[0] // length_px, (self.window[1] - 1) // length_px + 1))
+        return np.unique(self.needed // length_px).tolist()
 
     def shifted(self) -> list[tuple[slice, Taps]]:
         """The strips, in the window's own pixels."""
@@ -63,12 +80,13 @@ def plan_crop(
     box_px: NDArray[np.float64], full_px: tuple[int, int], size_px: tuple[int, int], *, antialias: bool = True
 ) -> CropPlan:
     """How a box ``[4]`` (top, left, bottom, right) inside a picture of ``full_px`` becomes a glimpse of ``size_px``."""
+    if _is_copy(box_px, size_px):
+        return CropPlan(
+            rows=_copied(int(box_px[0]), size_px[0]), cols=_copied(int(box_px[1]), size_px[1]), size_px=size_px
+        )
     rows, cols = (
         axis_of(box_px[None, axis], box_px[None, axis + 2], full_px[axis], size_px[axis], antialias) for axis in (0, 1)
     )
-    if rows.is_whole[0] and cols.is_whole[0]:
-        top, left = int(rows.low[0]), int(cols.low[0])
-        return CropPlan(rows=_copied(top, size_px[0]), cols=_copied(left, size_px[1]), size_px=size_px)
     down, across = tuple(strips_of(rows, STRIP_PX)), tuple(strips_of(cols, TILE_PX))
     return CropPlan(rows=_blended(down), cols=_blended(across), size_px=size_px)
 
@@ -89,14 +107,17 @@ def bands_of(
         yield slice(first, last), band
 
 
+def _is_copy(box_px: NDArray[np.float64], size_px: tuple[int, int]) -> bool:
+    """Whether a box lies on whole pixels and is not resized: then resampling copies it."""
+    top, left, bottom, right = box_px.tolist()
+    return (bottom - top, right - left) == size_px and top.is_integer() and left.is_integer()
+
+
 def _copied(start: int, length: int) -> AxisPlan:
-    return AxisPlan(window=(start, start + length), needed=np.arange(start, start + length), strips=())
+    return AxisPlan(window=(start, start + length), strips=())
 
 
 def _blended(strips: tuple[tuple[slice, Taps], ...]) -> AxisPlan:
     starts = [int(taps.start[0]) for _, taps in strips]
     first, last = min(starts), max(start + taps.window_px for start, (_, taps) in zip(starts, strips, strict=True))
-    counts = np.zeros(last - first, np.bool_)
-    for start, (_, taps) in zip(starts, strips, strict=True):
-        counts[start - first : start - first + taps.window_px] |= (taps.weights[0] > 0).any(0)
-    return AxisPlan(window=(first, last), needed=np.flatnonzero(counts) + first, strips=strips)
+    return AxisPlan(window=(first, last), strips=strips)

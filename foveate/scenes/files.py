@@ -45,6 +45,16 @@ def reader_of(path: str | PathLike[str]) -> str:
     raise SceneError(f"no scene type reads this file; known are {', '.join(file_suffixes()) or 'none'}", path=path)
 
 
+def is_scene(folder: str | PathLike[str]) -> bool:
+    """Whether a folder is one picture (zarr), not a place where pictures lie: by its name or its content."""
+    place = fspath(folder).rstrip("/\\")
+    return any(
+        ("sniffs" in SCENES.facts(kind) and _finds_its_own(kind, place))
+        or (_suffix_of(kind, place) and not _takes_any(kind))
+        for kind in _file_types()
+    )
+
+
 def file_suffixes() -> tuple[str, ...]:
     """Suffixes that some scene type reads, in small letters."""
     return tuple(dict.fromkeys(suffix for kind in _file_types() for suffix in _suffixes(kind)))

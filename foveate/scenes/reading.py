@@ -46,8 +46,8 @@ def request(viewpoints: Array, sizes_px: NDArray[np.int64], valid: Array | None 
     is_valid = np.ones(shape, np.bool_) if valid is None else as_numpy(valid).astype(np.bool_)
     if is_valid.shape != shape:
         raise UsageError(f"valid has shape {is_valid.shape}; these looks need {shape}")
-    owner = np.nonzero(is_valid)[0]
-    chosen = views[is_valid]
+    owner = np.repeat(np.arange(shape[0]), shape[1]) if valid is None else np.nonzero(is_valid)[0]
+    chosen = views.reshape(-1, 4) if valid is None else views[is_valid]
     if not np.isfinite(chosen).all():
         raise UsageError(
             f"a look has the viewpoint {chosen[~np.isfinite(chosen).all(-1)][0].tolist()}; mark it not valid"
@@ -58,14 +58,15 @@ def request(viewpoints: Array, sizes_px: NDArray[np.int64], valid: Array | None 
 
 def _inside(boxes: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> NDArray[np.float64]:
     limit = np.concatenate([sizes_px, sizes_px], -1)
-    fits = ((boxes >= -OUTSIDE_PX) & (boxes <= limit + OUTSIDE_PX)).all(-1) & (boxes[:, :2] <= boxes[:, 2:]).all(-1)
-    if not fits.all():
+    cut = np.minimum(np.maximum(boxes, 0), limit)
+    if not ((abs(cut - boxes) <= OUTSIDE_PX).all() and (boxes[:, :2] <= boxes[:, 2:]).all()):
+        fits = (abs(cut - boxes) <= OUTSIDE_PX).all(-1) & (boxes[:, :2] <= boxes[:, 2:]).all(-1)
         worst = int(np.flatnonzero(~fits)[0])
         raise UsageError(
             f"a look reads the pixel box {boxes[worst].tolist()} (top, left, bottom, right) of a scene of "
             f"{sizes_px[worst].tolist()} pixels; move it inside first, with geometry.viewpoint.clamp_inside"
         )
-    return np.clip(boxes, 0, limit)
+    return cut
 
 
 def row_numbers(rows: Any, num_rows: int) -> NDArray[np.int64]:

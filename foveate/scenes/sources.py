@@ -73,7 +73,7 @@ class FileSource:
                 if (status.st_size, status.st_mtime_ns) != (self.num_bytes, self._mtime_ns):
                     raise SceneError("changed while it was used: open it again", path=self.name)
                 file.seek(offset)
-                return _all_of(file, size)
+                return _all_of(file, min(size, max(0, self.num_bytes - offset)))
         except (OSError, ValueError, OverflowError) as error:
             raise SceneError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=self.name) from error
 

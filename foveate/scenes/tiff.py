@@ -101,7 +101,6 @@ class TiffPyramid:
     def read_tile(self, level: int, row: int, col: int) -> Tile:
         """See the protocol. A tile that the file leaves out (sparse) is zeros."""
         stored = self._stored[level]
-        where = f"level {level}, tile ({row}, {col})"
         decoded_px = read_bytes = 0
         parts: list[NDArray[Any]] = []
         for page in stored.pages:
@@ -109,7 +108,7 @@ class TiffPyramid:
                 try:
                     pixels, num_bytes = self._segment(stored, page, plane, row, col)
                 except LostTileError as error:
-                    message = f"{where} is damaged ({error}): fetch the file again"
+                    message = f"level {level}, tile ({row}, {col}) is damaged ({error}): fetch the file again"
                     raise LostTileError(message, path=self.name, read_bytes=read_bytes + error.read_bytes) from error
                 decoded_px += pixels.shape[0] * pixels.shape[1] if num_bytes else 0
                 read_bytes += num_bytes
@@ -120,7 +119,8 @@ class TiffPyramid:
 
     def _prepare(self, tifffile: Any) -> None:
         """What holds for all tiles, checked once."""
-        page, compression = self._page, int(self._page.compression)
+        page = self._page
+        compression = self._compression = int(page.compression)
         if compression != NO_COMPRESSION:
             try:
                 tifffile.TIFF.DECOMPRESSORS[compression]
@@ -179,7 +179,7 @@ class TiffPyramid:
 
     def _check_declared(self, content: bytes, most_px: tuple[int, int]) -> None:
         """Codecs that carry a size of their own could blow up a small tile into a huge one."""
-        found = declared_px(content, int(self._page.compression), jpeg=JPEG, others=IMAGE_CODECS)
+        found = declared_px(content, self._compression, jpeg=JPEG, others=IMAGE_CODECS)
         if found is not None and (found[0] > most_px[0] or found[1] > most_px[1]):
             raise LostTileError(f"its content declares {found} pixels", read_bytes=len(content))
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from numpy.typing import NDArray
@@ -43,6 +42,23 @@ class _Kept:
         return price
 
 
+@dataclass
+class _Coming:
+    """A tile that some thread is loading; the event is made by the first other one that wants it too."""
+
+    kept: _Kept | None = None
+    error: BaseException | None = None
+    is_here: Event | None = None
+
+    def wait(self) -> _Kept:
+        assert self.is_here is not None
+        self.is_here.wait()
+        if self.kept is None:
+            assert self.error is not None
+            raise self.error
+        return self.kept
+
+
 class TileCache:
     """The least recently used tile goes first; the newest is kept even if it alone is larger than the cache."""
 
@@ -50,7 +66,7 @@ class TileCache:
         self.max_bytes = max_bytes
         self.wasted_px, self.wasted_bytes = 0, 0  # of tiles fetched ahead that nobody used
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
-        self._coming: dict[Key, Future[_Kept]] = {}
+        self._coming: dict[Key, _Coming] = {}
         self._bytes = 0
         self._lock = Lock()
 
@@ -63,13 +79,13 @@ class TileCache:
             self._kept.move_to_end(key)
             return kept.tile, kept.pay()
 
-    def take(self, key: Key, load: Callable[[], Tile]) -> tuple[Tile, tuple[int, int]]:
+    def take(self, key: Key, load: Callable[[Key], Tile]) -> tuple[Tile, tuple[int, int]]:
         """A tile, loaded if need be, with the pixels and bytes to pay for it. What ``load`` raises is raised here."""
         kept = self._loaded(key, load)
         with self._lock:
             return kept.tile, kept.pay()
 
-    def bring(self, key: Key, load: Callable[[], Tile]) -> None:
+    def bring(self, key: Key, load: Callable[[Key], Tile]) -> None:
         """Load a tile ahead of its use, unpaid."""
         self._loaded(key, load)
 
@@ -86,30 +102,32 @@ class TileCache:
         """What is kept now."""
         return self._bytes
 
-    def _loaded(self, key: Key, load: Callable[[], Tile]) -> _Kept:
+    def _loaded(self, key: Key, load: Callable[[Key], Tile]) -> _Kept:
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
             coming = self._coming.get(key)
-            is_mine = coming is None
             if coming is None:
-                coming = self._coming[key] = Future()
-        if not is_mine:
-            return coming.result()
+                mine = self._coming[key] = _Coming()
+            elif coming.is_here is None:
+                coming.is_here = Event()
+        if coming is not None:
+            return coming.wait()
         try:
-            kept = _Kept(load())
+            mine.kept = kept = _Kept(load(key))
         except BaseException as error:
+            mine.error = error
+            raise
+        finally:
             with self._lock:
                 del self._coming[key]
-            coming.set_exception(error)
-            raise
-        with self._lock:
-            del self._coming[key]
-            self._kept[key] = kept
-            self._bytes += kept.tile.pixels.nbytes
-            self._make_room()
-        coming.set_result(kept)
+                if mine.kept is not None:
+                    self._kept[key] = mine.kept
+                    self._bytes += mine.kept.tile.pixels.nbytes
+                    self._make_room()
+            if mine.is_here is not None:
+                mine.is_here.set()
         return kept
 
     def _make_room(self) -> None:

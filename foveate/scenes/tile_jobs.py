@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.geometry.parts import AxisPlan, CropPlan, bands_of, plan_crop
+from foveate.geometry.parts import CropPlan, bands_of, plan_crop
 from foveate.geometry.viewpoint import SNAP_PX
 from foveate.scenes.pyramid import Level, Pyramid, downsample
 from foveate.scenes.tile_cache import Key, Tile
 
 MAX_WINDOW_PX = 1 << 22  # a look that reads more (it is long and thin) is put together in bands
+TINY = 1e-9  # a look may have no extent
 SPARE = 1.01  # a level may be this much coarser than wanted: sizes of levels are rounded to whole pixels
 
 
@@ -46,13 +47,15 @@ def level_of(pyramid: Pyramid, box_px: NDArray[np.float64], size_px: tuple[int, 
     """The coarsest level that is as fine as a look asks for; for point sampling the finest, as others are averages."""
     if not antialias:
         return 0
-    shrink = [(box_px[axis + 2] - box_px[axis]) / size_px[axis] * SPARE for axis in (0, 1)]
-    fit = [
-        number
-        for number in range(len(pyramid.levels))
-        if all(step <= most for step, most in zip(downsample(pyramid, number), shrink, strict=True))
-    ]
-    return max(fit, default=0)
+    top, left, bottom, right = box_px.tolist()
+    height, width = pyramid.levels[0].size_px
+    least = height * size_px[0] / (bottom - top + TINY), width * size_px[1] / (right - left + TINY)
+    number = 0
+    for coarser in pyramid.levels[1:]:
+        if coarser.size_px[0] * SPARE < least[0] or coarser.size_px[1] * SPARE < least[1]:
+            break
+        number += 1
+    return number
 
 
 def jobs_of(
@@ -85,14 +88,9 @@ def _at_level(box_px: NDArray[np.float64], pyramid: Pyramid, number: int) -> NDA
 
 
 def _job(plan: CropPlan, level: Level, place: tuple[slice, slice], look: int, where: tuple[int, int]) -> Job:
-    rows, cols = _tiles(plan.rows, level.tile_px[0]), _tiles(plan.cols, level.tile_px[1])
+    rows, cols = plan.rows.parts(level.tile_px[0]), plan.cols.parts(level.tile_px[1])
     keys = tuple((*where, row, col) for row in rows for col in cols)
     return Job(look=look, place=place, plan=plan, tile_px=level.tile_px, keys=keys)
-
-
-def _tiles(axis: AxisPlan, tile_px: int) -> list[int]:
-    """Which rows or columns of tiles hold pixels that count."""
-    return np.unique(axis.needed // tile_px).tolist()
 
 
 def _paste(window: NDArray[Any], plan: CropPlan, pixels: NDArray[Any], at: tuple[int, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Lock, Thread
 
 import numpy as np
@@ -34,10 +34,9 @@ class TileReader:
 
         A damaged tile is zeros, marked as lost, or a SceneError if ``strict``."""
         pool = _pool(os.getpid()) if len(keys) > 1 else None
-        one = [partial(self.cache.take, key, partial(self._load, key)) for key in keys]
         if pool is None:
-            return [take() for take in one]
-        return [coming.result() for coming in [pool.submit(take) for take in one]]
+            return [self.cache.take(key, self._load) for key in keys]
+        return [coming.result() for coming in [pool.submit(self.cache.take, key, self._load) for key in keys]]
 
     def bring(self, keys: Sequence[Key]) -> None:
         """Decode tiles in the background, the first one first; what was asked for before and not begun is dropped.
@@ -64,7 +63,7 @@ class TileReader:
                     return
                 key = self._ahead.pop()
             try:
-                self.cache.bring(key, partial(self._load, key))
+                self.cache.bring(key, self._load)
             except Exception:  # the read that needs this tile will say it
                 continue
 
@@ -90,6 +89,8 @@ class TileReader:
         if tile.broken and self.strict:
             raise SceneError(_said(tile.broken[0], picture), path=picture.name)
         pixels = np.ascontiguousarray(kind.convert(tile.pixels))
+        if pixels is tile.pixels:
+            return tile
         return Tile(pixels=pixels, decoded_px=tile.decoded_px, read_bytes=tile.read_bytes, broken=tile.broken)
 
 

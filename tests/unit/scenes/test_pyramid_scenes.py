@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from foveate.errors import IncompatibleError, SceneError, UsageError
 from foveate.geometry.viewpoint import from_boxes_px
-from foveate.scenes import tile_jobs
+from foveate.scenes import tile_jobs, tile_reader
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.pyramid import Level
 from foveate.scenes.pyramid_scenes import PyramidScenes
@@ -193,6 +193,26 @@ def test_many_threads_read_the_same_pixels() -> None:
     assert sum(int(each.read_bytes[0]) for each in found) == sum(
         int(stored.tile_bytes(0)[row, col]) for _, row, col in stored.reads
     )
+
+
+def test_tiles_are_decoded_side_by_side_where_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = PyramidScenes([TiledArray([PICTURE], damaged={(0, 3, 3)})])
+    with ThreadPoolExecutor(4) as pool:
+        monkeypatch.setattr(tile_reader, "_pool", lambda process: pool)
+        stored = TiledArray([PICTURE], damaged={(0, 3, 3)})
+        together = PyramidScenes([stored])
+        strict = PyramidScenes([stored], strict=True)
+        views = np.concatenate([box(0, 0, 90, 140), box(90, 140, HEIGHT, WIDTH), WHOLE], axis=1)
+        with pytest.warns(UserWarning, match=r"tile \(3, 3\) is damaged"):
+            found = together.read(views, (30, 40))
+        with pytest.raises(SceneError, match=r"tile \(3, 3\) is damaged"):
+            strict.read(views, (30, 40))
+        assert len(set(together._reader.cache.paid())) == stored.levels[0].grid[0] * stored.levels[0].grid[1]
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match="is damaged"):
+        expected = alone.read(views, (30, 40))
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    assert found.read_bytes.tolist() == expected.read_bytes.tolist()
 
 
 def test_a_damaged_tile_costs_its_looks_and_the_rest_goes_on() -> None:

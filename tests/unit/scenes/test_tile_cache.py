@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from foveate.scenes.tile_cache import Key, Tile, TileCache
 
 
-def tile(num_bytes: int = 100) -> Tile:
+def tile(key: Key, num_bytes: int = 100) -> Tile:
     return Tile(pixels=np.zeros((num_bytes, 1, 1), np.uint8), decoded_px=num_bytes, read_bytes=7)
 
 
@@ -55,18 +55,18 @@ def test_the_least_recently_used_goes_and_unused_ones_are_counted_as_wasted() ->
 def test_it_never_holds_more_than_it_may_but_for_one_large_tile(steps: list[tuple[int, int]]) -> None:
     cache = TileCache(500)
     for number, size in steps:
-        cache.take(key(number), lambda size=size: tile(size))  # type: ignore[misc]
+        cache.take(key(number), lambda key, size=size: tile(key, size))  # type: ignore[misc]
         assert cache.num_bytes <= 500
-    cache.take(key(99), lambda: tile(5000))
+    cache.take(key(99), lambda key: tile(key, 5000))
     assert (cache.num_bytes, key(99) in cache) == (5000, True)
 
 
 def test_many_threads_load_a_tile_once_and_one_of_them_pays() -> None:
     cache, gate, loads = TileCache(1000), threading.Barrier(8), []
 
-    def load() -> Tile:
+    def load(key: Key) -> Tile:
         loads.append(1)
-        return tile()
+        return tile(key)
 
     def take() -> tuple[int, int]:
         gate.wait()
@@ -81,7 +81,7 @@ def test_many_threads_load_a_tile_once_and_one_of_them_pays() -> None:
 def test_a_load_that_fails_may_be_tried_again() -> None:
     cache = TileCache(1000)
 
-    def fail() -> Tile:
+    def fail(key: Key) -> Tile:
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
