@@ -56,7 +56,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_importing_it_is_light() -> None:
     """Time depends on the machine; what takes the time does not."""
-    heavy = ("torch", "PIL", "numpy", "typer", "rich", "matplotlib", "scipy")
+    heavy = ("torch", "PIL", "numpy", "typer", "rich", "matplotlib", "scipy", "tifffile", "zarr", "rasterio")
     code = f"import sys, foveate; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
