@@ -208,3 +208,12 @@ def test_pictures_are_found_once_and_results_are_not_pictures(photos: Path, monk
     (photos / "empty").mkdir()
     with pytest.raises(DataError, match="holds no pictures"):
         find_pictures(["empty"], leave_out=Path("looks"))
+
+
+def test_a_folder_that_is_a_picture_is_one(tmp_path: Path) -> None:
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "zarr.json").write_text("{}")
+    for folder in ("a.zarr", "b"):
+        assert find_pictures([str(tmp_path / folder)]) == [str(tmp_path / folder)]
+    assert find_pictures([str(tmp_path)]) == [str(tmp_path / "a.zarr")]
