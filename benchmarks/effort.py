@@ -37,6 +37,10 @@ class Effort:
     """Test scenes of AdaGlimpse's tasks, and as many for calibration."""
     step_size: str = "tiny"
     """Encoder of the environment steps."""
+    giant_sides_px: tuple[int, ...] = (10_240, 32_768)
+    """Of the tiled TIFFs: 0.1 and 1.07 gigapixels."""
+    regions: int = 300
+    """Looks at each of them."""
 
     @property
     def seeds(self) -> range:
@@ -48,5 +52,5 @@ SMOKE = Effort(
     num_seeds=1, seconds=None, search_steps=3, sign_seconds=None, steps=3, test_scenes=64, calibration_scenes=64,
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
-    elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64,
+    elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
 )  # fmt: skip

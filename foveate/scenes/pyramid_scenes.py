@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -124,18 +124,17 @@ class PyramidScenes:
         uses = Counter(key for job in jobs for key in job.keys)
         lost: set[int] = set()
         for job in jobs:
-            missing = [key for key in job.keys if key not in tiles]
-            for key, (tile, price) in zip(missing, self._reader.take(missing), strict=True):
-                tiles[key] = self._noted(key, tile)
+            window = job.window(flat[job.look])
+            for key, tile, price in self._tiles(job, tiles):
                 prices[looks.owner[job.look]] += price
-            if any(tiles[key].is_lost for key in job.keys):
-                lost.add(job.look)
-            else:
-                job.put(flat[job.look], tiles)
-            for key in job.keys:
+                job.paste(window, key, tile)
+                if tile.is_lost:
+                    lost.add(job.look)
                 uses[key] -= 1
+                tiles[key] = tile
                 if not uses[key]:
                     del tiles[key]
+            job.finish(flat[job.look], window)
         for look in lost:
             flat[look] = 0
             self._skipped[self._picture_of[looks.owner[look]]] += 1
@@ -181,6 +180,13 @@ class PyramidScenes:
             picture = self.pictures[number]
             self._bytes_of[number] = [picture.tile_bytes(level) for level in range(len(picture.levels))]
         return self._bytes_of[number]
+
+    def _tiles(self, job: Job, held: Mapping[Key, Tile]) -> Iterator[tuple[Key, Tile, tuple[int, int]]]:
+        """The tiles of a job with what is to be paid for each, the held ones first."""
+        missing = [key for key in job.keys if key not in held]
+        yield from [(key, held[key], (0, 0)) for key in job.keys if key in held]
+        for key, (tile, price) in zip(missing, self._reader.take(missing), strict=True):
+            yield key, self._noted(key, tile), price
 
     def _noted(self, key: Key, tile: Tile) -> Tile:
         """The tile; if it is broken, that is noted, and said the first time that its picture has such a tile."""

@@ -5,7 +5,7 @@ What is planned depends on the look and the picture alone. Shape letters: h x w 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -33,14 +33,20 @@ class Job:
     tile_px: tuple[int, int]
     keys: tuple[Key, ...]  # the tiles that it needs
 
-    def put(self, glimpse: NDArray[Any], tiles: Mapping[Key, Tile]) -> None:
-        """Write the pixels into the look's glimpse ``[C, h, w]``."""
-        part = glimpse[:, self.place[0], self.place[1]]
-        window = part if self.plan.is_copy else np.zeros((len(glimpse), *self.plan.window_px), glimpse.dtype)
-        for key in self.keys:
-            _paste(window, self.plan, tiles[key].pixels, (key[2] * self.tile_px[0], key[3] * self.tile_px[1]))
+    def window(self, glimpse: NDArray[Any]) -> NDArray[Any]:
+        """Where the tiles are put together: in the glimpse ``[C, h, w]`` itself, if it is a copy of them."""
+        if self.plan.is_copy:
+            return glimpse[:, self.place[0], self.place[1]]
+        return np.zeros((len(glimpse), *self.plan.window_px), glimpse.dtype)
+
+    def paste(self, window: NDArray[Any], key: Key, tile: Tile) -> None:
+        """What the tile shares with the window."""
+        _paste(window, self.plan, tile.pixels, (key[2] * self.tile_px[0], key[3] * self.tile_px[1]))
+
+    def finish(self, glimpse: NDArray[Any], window: NDArray[Any]) -> None:
+        """Write the pixels into the look's glimpse, once all tiles are there."""
         if not self.plan.is_copy:
-            part[...] = self.plan.crop(window)
+            glimpse[:, self.place[0], self.place[1]] = self.plan.crop(window)
 
 
 def level_of(pyramid: Pyramid, box_px: NDArray[np.float64], size_px: tuple[int, int], *, antialias: bool = True) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from threading import Lock, Thread
@@ -29,14 +29,16 @@ class TileReader:
         self._is_running = False
         self._lock = Lock()
 
-    def take(self, keys: Sequence[Key]) -> list[tuple[Tile, tuple[int, int]]]:
-        """Tiles, and of each the decoded pixels and read bytes that are to be paid for it.
+    def take(self, keys: Sequence[Key]) -> Iterator[tuple[Tile, tuple[int, int]]]:
+        """Tiles, and of each the decoded pixels and read bytes that are to be paid for it; one by one, so that a tile
+        can be used while it is in the processor's cache.
 
         A damaged tile is zeros, marked as lost, or a SceneError if ``strict``."""
         pool = _pool(os.getpid()) if len(keys) > 1 else None
         if pool is None:
-            return [self.cache.take(key, self._load) for key in keys]
-        return [coming.result() for coming in [pool.submit(self.cache.take, key, self._load) for key in keys]]
+            yield from (self.cache.take(key, self._load) for key in keys)
+        else:
+            yield from [coming.result() for coming in [pool.submit(self.cache.take, key, self._load) for key in keys]]
 
     def bring(self, keys: Sequence[Key]) -> None:
         """Decode tiles in the background, the first one first; what was asked for before and not begun is dropped.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import elastic_cost, executed, official, run, timing
+from benchmarks import elastic_cost, executed, official, reading, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
     Benchmark,
@@ -282,6 +282,21 @@ def test_tiny_episodes_and_steps_run(context: Context) -> None:
         assert sum(steps["shares"]["loop"].values()) == pytest.approx(1)
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "| tiny, batch 1: cached ÷ whole picture, MACs | ≤ 0.7 | 0.52 | met |" in text
+
+
+def test_tiny_giants_are_read(context: Context) -> None:
+    for module in reading.NEEDED:
+        pytest.importorskip(module)
+    groups = reading.benchmarks(SMOKE)
+    outcome = run_cells(groups, context, minutes=None)
+    assert outcome.failed == {}
+    results = gather((cell for one in groups for cell in one.cells), context)
+    (regions,) = results.values("regions", "jpeg")
+    assert set(regions["ratio"]) >= {"tifffile", "openslide"}
+    (memory,) = results.values("memory", "2048")
+    assert 0 < memory["peak_mb"] < reading.MEMORY_BAR_MB
+    text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
+    assert "peak above idle, largest picture | ≤ 300 MB" in text
 
 
 def _pictures_and_looks(*, is_even: bool) -> tuple[Any, Any]:
