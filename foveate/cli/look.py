@@ -115,25 +115,6 @@ class _Results:
     draw: bool
     as_json: bool
     asked: dict[str, Any]
-def find_pictures(given: list[str], *, leave_out: Path | None = None) -> list[str]:
-    """Files (and folders that are a picture) as they are, pictures inside other folders (sorted, hidden ones not), and
-    what patterns match, each once."""
-    from foveate.scenes.files import file_suffixes, is_scene
-
-    found: dict[str, None] = {}
-    for text in given:
-        if Path(text).is_dir() and not is_scene(text):
-            inside = _inside(Path(text), leave_out)
-            if not inside:
-                raise DataError(f"{text}: holds no pictures ({', '.join(file_suffixes())}): check the folder")
-        elif not Path(text).exists() and has_magic(text):
-            inside = sorted(glob(text, recursive=True))  # noqa: PTH207 (absolute patterns too)
-            if not inside:
-                raise DataError(f"nothing matches {text!r}: check the pattern")
-        else:
-            inside = [text]
-        found.update(dict.fromkeys(inside))
-    return list(found)
 
     def report(self, path: str, answer: Any, *, name: str, places: list[Path]) -> bool:
         """Save and print one result; whether there was one. ``places`` are for all its steps."""

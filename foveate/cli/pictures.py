@@ -38,12 +38,13 @@ SaveGiven = Annotated[
 
 
 def find_pictures(given: list[str], *, leave_out: Path | None = None) -> list[str]:
-    """Files as they are, pictures inside folders (sorted, hidden ones not), and what patterns match, each once."""
-    from foveate.scenes.files import file_suffixes
+    """Files (and folders that are a picture) as they are, pictures inside other folders (sorted, hidden ones not), and
+    what patterns match, each once."""
+    from foveate.scenes.files import file_suffixes, is_scene
 
     found: dict[str, None] = {}
     for text in given:
-        if Path(text).is_dir():
+        if Path(text).is_dir() and not is_scene(text):
             inside = _inside(Path(text), leave_out)
             if not inside:
                 raise DataError(f"{text}: holds no pictures ({', '.join(file_suffixes())}): check the folder")
