@@ -17,7 +17,7 @@ from foveate.evaluation.report import ReportPaths, write_report
 from foveate.evaluation.report_data import Report
 from foveate.model_folder import shipped
 
-FULL = Effort(steps=320, seconds=110, calibration_scenes=2048, test_scenes=1024, seed=0)
+FULL = Effort(steps=320, seconds=900, calibration_scenes=2048, test_scenes=1024, seed=0)
 FAST = Effort(steps=40, seconds=20, calibration_scenes=256, test_scenes=256, seed=0)
 SIGN_SCENES, FAST_SIGN_SCENES = 256, 32
 

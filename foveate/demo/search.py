@@ -43,6 +43,7 @@ class Effort:
 
     steps: int
     seconds: float
+    """Of training at most; a slow or busy machine takes longer for its steps, and still has something to show."""
     calibration_scenes: int
     test_scenes: int
     seed: int
