@@ -38,7 +38,6 @@ WRITERS: dict[str, Callable[[np.ndarray, Path], object]] = {
     # OpenSlide goes by the content: any of these may be an ordinary tiled TIFF.
     **dict.fromkeys((".ndpi", ".mrxs", ".scn", ".bif", ".vms", ".vmu", ".svslide"), write_tiff),
 }
-READERS: dict[str, Callable[[Path], np.ndarray]] = {".scene": lambda path: rendered(path)}
 
 
 def scene_of(size: tuple[int, int]) -> ProceduralSet:
@@ -62,16 +61,17 @@ def write(pixels: np.ndarray, path: Path) -> None:
     WRITERS.get(path.suffix, lambda pixels, path: Image.fromarray(pixels).save(path))(pixels, path)
 
 
-def held_by(path: Path) -> np.ndarray:
-    """What a written file holds after its format did its worst."""
-    if path.suffix in READERS:
-        return READERS[path.suffix](path)
+def by_pillow(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
         return np.asarray(picture.convert("RGB"))
 
 
-def is_by_pillow(suffix: str) -> bool:
-    return suffix in PICTURE_SUFFIXES
+READERS: dict[str, Callable[[Path], np.ndarray]] = {".scene": rendered, **dict.fromkeys(PICTURE_SUFFIXES, by_pillow)}
+
+
+def held_by(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """What a written file holds after its format did its worst; ``pixels`` where it keeps them."""
+    return READERS[path.suffix](path) if path.suffix in READERS else pixels
 
 
 class Case:
@@ -85,7 +85,7 @@ class Case:
             self.inputs = [folder / f"{name}{i}{suffix}" for i in range(len(SIZES))]
             for picture, path in zip(pictures, self.inputs, strict=True):
                 write(picture, path)
-            pictures = [held_by(path) for path in self.inputs] if is_by_pillow(suffix) else pictures
+            pictures = [held_by(path, picture) for path, picture in zip(self.inputs, pictures, strict=True)]
         self.kind = SCENES.get(name)
         self.copy = ArrayScenes.from_pictures(pictures)
 
