@@ -23,7 +23,7 @@ is_current() {
 
 announce() {
     # PyPI's torch for Linux brings CUDA along; elsewhere, and from an index of CPU builds, it is small.
-    download="0.4 GB" needed=3 minutes="1 to 4" hint=""
+    download="0.5 GB" needed=3 minutes="1 to 4" hint=""
     case "$(uname -s) ${PIP_ARGS:-}" in
         Linux*cpu*) ;;
         Linux*)
