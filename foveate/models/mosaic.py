@@ -56,8 +56,7 @@ def detail(mosaic: Tensor, grid: tuple[int, int]) -> Tensor:
     """Of every cell ``[n, m, 2]``: the logarithm of the mean squared slope of what it shows, and of its closeness, at
     least that of a scene seen as one pixel. Where seen meets unseen is no slope."""
     closeness = nn.functional.adaptive_avg_pool2d(mosaic[:, -1:], grid)
-    slope = sum(_mean_slope(mosaic, dim, grid) for dim in (-2, -1))
-    assert isinstance(slope, Tensor)
+    slope = _mean_slope(mosaic, -2, grid) + _mean_slope(mosaic, -1, grid)
     told = torch.cat([slope.clamp(min=LEAST_SLOPE), closeness.clamp(min=1 / max(mosaic.shape[-2:]))], dim=1)
     return told.log().flatten(2).transpose(1, 2)
 

@@ -13,7 +13,7 @@ from foveate.core import Glimpses
 from foveate.errors import SceneError, UsageError
 from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
-from foveate.scenes.reading import request, row_numbers
+from foveate.scenes.reading import request, row_numbers, unpaid
 
 DTYPES = ("uint8", "uint16", "float32")
 RANGES = {"uint8": (0.0, 255.0), "uint16": (0.0, 65535.0), "float32": (0.0, 1.0)}
@@ -70,10 +70,7 @@ class ArrayScenes:
             full = xp.zeros((looks.valid.size, *pixels.shape[1:]), dtype=pixels.dtype, device=device(pixels))
             full[xp.asarray(np.flatnonzero(looks.valid), device=device(pixels))] = pixels
             pixels = full
-        nothing = np.zeros(len(self), np.int64)
-        return Glimpses(
-            pixels=pixels.reshape((*looks.shape, *pixels.shape[1:])), decoded_px=nothing, read_bytes=nothing.copy()
-        )
+        return unpaid(pixels.reshape((*looks.shape, *pixels.shape[1:])))
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         """Zeros ``[n]``: nothing is fetched."""

@@ -100,13 +100,7 @@ class PictureScenes:
             flat[mine] = crop_resize_flat(
                 pixels.transpose(2, 0, 1)[None], np.zeros(len(mine), np.int64), boxes, size_px, antialias=antialias
             )
-        pixels_out = flat
-        if not looks.all_valid:
-            pixels_out = np.zeros((looks.valid.size, *flat.shape[1:]), kind)
-            pixels_out[looks.valid.reshape(-1)] = flat
-        return Glimpses(
-            pixels=pixels_out.reshape(*looks.shape, *flat.shape[1:]), decoded_px=decoded_px, read_bytes=fetched
-        )
+        return Glimpses(pixels=looks.placed(flat), decoded_px=decoded_px, read_bytes=fetched)
 
     def preload(self) -> dict[int, SceneError]:
         """Decode every picture in full now, and keep what fits; the rows whose files turn out to be broken, and why."""

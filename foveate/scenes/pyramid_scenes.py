@@ -138,7 +138,7 @@ class PyramidScenes:
         for look in lost:
             flat[look] = 0
             self._skipped[self._picture_of[looks.owner[look]]] += 1
-        return Glimpses(pixels=_placed(flat, looks), decoded_px=prices[:, 0].copy(), read_bytes=prices[:, 1].copy())
+        return Glimpses(pixels=looks.placed(flat), decoded_px=prices[:, 0].copy(), read_bytes=prices[:, 1].copy())
 
     def prefetch(self, viewpoints: Array, size_px: tuple[int, int], valid: Array | None = None) -> None:
         """Begin to decode, in the background, what likely next looks ``[n, k, 4]`` would need, the first ones first.
@@ -198,15 +198,6 @@ class PyramidScenes:
             shown = "a look that needs it gives zeros" if tile.is_lost else "it is left out of averages"
             warnings.warn(f"{tile.broken[0]}; {shown}; further ones are listed in `broken`", stacklevel=3)
         return tile
-
-
-def _placed(flat: NDArray[Any], looks: Request) -> NDArray[Any]:
-    """``[n, k, C, h, w]`` of valid looks ``[b, C, h, w]``; zeros for the others."""
-    pixels = flat
-    if not looks.all_valid:
-        pixels = np.zeros((looks.valid.size, *flat.shape[1:]), flat.dtype)
-        pixels[looks.valid.reshape(-1)] = flat
-    return pixels.reshape(*looks.shape, *flat.shape[1:])
 
 
 def _wanted(pyramid: Pyramid, num_bands: int | None, value_range: tuple[float, float] | None) -> Wanted:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import as_numpy
+from foveate.core import Glimpses, as_numpy
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import Array, to_boxes_px
 
@@ -30,6 +30,14 @@ class Request:
     @property
     def all_valid(self) -> bool:
         return len(self.owner) == self.valid.size
+
+    def placed(self, flat: NDArray[Any]) -> NDArray[Any]:
+        """``[n, k, ...]`` of what the valid looks gave, ``[b, ...]``; zeros for the others."""
+        pixels = flat
+        if not self.all_valid:
+            pixels = np.zeros((self.valid.size, *flat.shape[1:]), flat.dtype)
+            pixels[self.valid.reshape(-1)] = flat
+        return pixels.reshape(*self.shape, *flat.shape[1:])
 
 
 def request(viewpoints: Array, sizes_px: NDArray[np.int64], valid: Array | None = None) -> Request:
@@ -67,6 +75,12 @@ def _inside(boxes: NDArray[np.float64], sizes_px: NDArray[np.int64]) -> NDArray[
             f"{sizes_px[worst].tolist()} pixels; move it inside first, with geometry.viewpoint.clamp_inside"
         )
     return cut
+
+
+def unpaid(pixels: Array) -> Glimpses:
+    """Glimpses ``[n, k, C, h, w]`` for which nothing was decoded or fetched."""
+    nothing = np.zeros(len(pixels), np.int64)
+    return Glimpses(pixels=pixels, decoded_px=nothing, read_bytes=nothing.copy())
 
 
 def row_numbers(rows: Any, num_rows: int) -> NDArray[np.int64]:

@@ -20,7 +20,7 @@ from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
 from foveate.scenes.layout import Layout, Style
 from foveate.scenes.levels import level_size_px, levels_for
-from foveate.scenes.reading import request, row_numbers
+from foveate.scenes.reading import request, row_numbers, unpaid
 from foveate.scenes.things import ThingPainter
 
 REACH_PX = 2  # read beyond the filter, so that the edge of what was rendered is never felt
@@ -55,15 +55,7 @@ class ProceduralScenes:
         """Glimpses ``[n, k, C, h, w]``, numpy uint8. Looks not valid are zeros."""
         looks = request(viewpoints, self.sizes_px, valid)
         kind = self._averaged if antialias else self._at_points
-        pixels = kind(looks.owner, looks.boxes_px, size_px)
-        if not looks.all_valid:
-            full = np.zeros((looks.valid.size, *pixels.shape[1:]), np.uint8)
-            full[looks.valid.reshape(-1)] = pixels
-            pixels = full
-        nothing = np.zeros(len(self), np.int64)
-        return Glimpses(
-            pixels=pixels.reshape(*looks.shape, *pixels.shape[1:]), decoded_px=nothing, read_bytes=nothing.copy()
-        )
+        return unpaid(looks.placed(kind(looks.owner, looks.boxes_px, size_px)))
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         """Zeros ``[n]``: nothing is fetched."""

@@ -18,7 +18,7 @@ from foveate.core import Glimpses
 from foveate.errors import SceneError, UsageError
 from foveate.geometry.viewpoint import Array
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
-from foveate.scenes.reading import request, row_numbers
+from foveate.scenes.reading import request, row_numbers, unpaid
 from foveate.scenes.rendered import ProceduralScenes
 
 FORMAT = 1
@@ -74,8 +74,7 @@ class SceneFileScenes:
         for row in np.unique(looks.owner):
             here = slice(row, row + 1)
             pixels[row] = self._each[row].read(viewpoints[here], size_px, looks.valid[here], antialias=antialias).pixels
-        nothing = np.zeros(len(self), np.int64)
-        return Glimpses(pixels=pixels, decoded_px=nothing, read_bytes=nothing.copy())
+        return unpaid(pixels)
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         """Zeros ``[n]``: nothing is fetched."""
