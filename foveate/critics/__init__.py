@@ -38,3 +38,10 @@ CRITICS.register(
     needs_grid=True,
     summary="a map network like the Gaussian policy's (the paper's)",
 )
+CRITICS.register(
+    "best_candidate",
+    "foveate.critics.best_candidate:BestCandidate",
+    config="foveate.critics.best_candidate:BestCandidateConfig",
+    needs_relevance=True,
+    summary="the relevance of the best candidate that is left: for families that say what a look is expected to find",
+)

@@ -53,6 +53,13 @@ MODELS.register(
     opening="free",
     summary="tokens of glimpses of any place and zoom, for classes, pixels and segments (AdaGlimpse)",
 )
+MODELS.register(
+    "zoom_search",
+    "foveate.models.zoom_search:ZoomSearch",
+    config="foveate.models.zoom_search:ZoomSearchConfig",
+    opening="glance",
+    summary="a frontier of places worth a closer look, for scenes of any size (ours)",
+)
 
 
 def create_model(name: str, **settings: Any) -> Any:

@@ -1,9 +1,11 @@
 """Which of several things is in the scene, if any, where training scenes also say roughly where it is.
 
 Prediction: class logits ``[n, K]``, class 0 meaning none. While training, a family may also offer places, logits
-``[n, 1, R, S]`` over a grid: the same loss teaches them where the thing is. Answers never contain a place.
-Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0. Labels
-``[n]`` alone are a target too: where nobody says places, none are taught.
+``[n, 1, R, S]`` over a grid, or the heat of what it looked at (:mod:`.heat`): the same loss teaches them where things
+are. Answers never contain a place.
+Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0. Further
+things are ``boxes`` ``[n, t, 4]`` in the frame, those that ``is_target`` ``[n, t]``. Labels ``[n]`` alone are a target
+too: where nobody says places, none are taught.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import torch
 from torch import Tensor
 
 from foveate.tasks.classification import Classification, ClassificationConfig
+from foveate.tasks.heat import heat_loss
 from foveate.tasks.places import place_loss
 
 Target = Mapping[str, Tensor] | Tensor
@@ -33,8 +36,10 @@ class Spotting:
     def num_outputs(self) -> int:
         return self._classes.num_outputs
 
-    def loss(self, prediction: Tensor, target: Target) -> Tensor:
-        """Cross-entropy ``[n]`` of the classes, or of the places in scenes that hold a thing."""
+    def loss(self, prediction: Tensor | Mapping[str, Tensor], target: Target) -> Tensor:
+        """Cross-entropy ``[n]`` of the classes, of the places in scenes that hold a thing, or of heat."""
+        if isinstance(prediction, Mapping):
+            return _heat_loss(prediction, target)
         if prediction.ndim == 2:
             return self._classes.loss(prediction, _label(target))
         if not isinstance(target, Mapping):
@@ -56,3 +61,12 @@ class Spotting:
 
 def _label(target: Target) -> Tensor:
     return target["label"] if isinstance(target, Mapping) else target
+
+
+def _heat_loss(heat: Mapping[str, Tensor], target: Target) -> Tensor:
+    """Zeros where nobody says places. A thing without a box is a point."""
+    if not isinstance(target, Mapping):
+        return heat["heat"].new_zeros(len(heat["heat"]))
+    if "boxes" in target:
+        return heat_loss(heat, target["boxes"], target["is_target"])
+    return heat_loss(heat, target["place"].repeat(1, 1, 2), target["label"][:, None] > 0)

@@ -37,24 +37,6 @@ def clues(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict
     }
 
 
-def heat(viewpoints: torch.Tensor, boxes: torch.Tensor, counts: torch.Tensor, *, grid: tuple[int, int]) -> torch.Tensor:
-    """Heat ``[n, k, rows, cols]`` float32 in 0..1: which cells of each look hold the middle of a box that counts.
-
-    ``viewpoints`` are ``[n, k, 4]``, ``boxes`` ``[n, t, 4]`` in the frame, ``counts`` ``[n, t]`` bool, such as
-    ``is_target``. Cells have the natural prior of what is looked at: nothing is balanced."""
-    size = torch.tensor(grid, dtype=torch.float64)
-    middles = (boxes[..., :2] + boxes[..., 2:]).double() / 2
-    view = viewpoints.double()
-    place = (middles[:, None] - view[:, :, None, :2] + view[:, :, None, 2:]) / (
-        2 * view[:, :, None, 2:]
-    )  # [n, k, t, 2]
-    inside = ((place >= 0) & (place < 1)).all(-1) & counts[:, None]
-    cell = (place.clamp(0, 1) * size).long().minimum(size.long() - 1)
-    flat = cell[..., 0] * grid[1] + cell[..., 1]
-    heat = torch.zeros((*viewpoints.shape[:2], grid[0] * grid[1]))
-    return heat.scatter_reduce_(2, flat, inside.float(), "amax").unflatten(2, grid)
-
-
 class ProceduralSource:
     """Procedural scenes with the target that a task needs of them."""
 

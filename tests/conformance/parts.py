@@ -35,6 +35,7 @@ CLOSE = {"atol": 2e-5, "rtol": 1e-4}
 TEST: dict[str, Any] = {"size": {"dim": 32, "depth": 3, "num_heads": 2}}
 LEGACY = {"legacy_sampling": True, "importance": "softmax"}
 CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
+ZOOM = {"glimpse_px": (16, 16), "cells": (4, 4), "frontier_size": 48, "hidden_dim": 16}
 VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
     "glance_focus": {
         "places": {"readout": {"name": "map", "grid": (16, 16)}, "answer_from_glance": False, "glance_px": (42, 56)},
@@ -62,6 +63,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
         "pixels": {**TEST, "canvas": CANVAS, "answer": {"name": "pixels"}, "relevance": "doubt", "compute": "cached"},
         "segments": {**TEST, "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, **LEGACY},
     },
+    "zoom_search": {"": ZOOM, "context": {**ZOOM, "context": 1.5, "taught_looks": 1}},
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
 }
 

@@ -1,4 +1,4 @@
-"""Procedural scenes as a source of training batches, and the heat that looks are taught."""
+"""Procedural scenes as a source of training batches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 
 from foveate.geometry.viewpoint import whole_scene
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
-from foveate.training.procedural_source import ProceduralSource, clues, heat
+from foveate.training.procedural_source import ProceduralSource, clues
 from foveate.training.sources import label_and_place
 
 SCENES = ProceduralSet(ProceduralConfig(size_px=(2048, 1024), object_size_px=(20, 40)))
@@ -45,14 +45,3 @@ def test_the_targets_of_other_tasks_fit() -> None:
     target = ProceduralSource(SCENES, label_and_place).batch(np.arange(8), 0).target
     assert set(target) == {"label", "place"}
     assert target["place"].shape == (8, 1, 2)
-
-
-def test_heat_is_where_the_middles_are() -> None:
-    boxes = torch.tensor([[[-0.9, -0.9, -0.8, -0.8], [0.2, 0.6, 0.4, 0.8], [0.0, 0.0, 0.1, 0.1]]])
-    views = torch.tensor([[[0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, 0.5]]])
-    counts = torch.tensor([[True, True, False]])
-    found = heat(views, boxes, counts, grid=(4, 2))
-    assert found.shape == (1, 3, 4, 2)
-    assert found[0, 0].nonzero().tolist() == [[0, 0], [2, 1]]
-    assert found[0, 1].nonzero().tolist() == [[1, 1]]
-    assert not found[0, 2].any()

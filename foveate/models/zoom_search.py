@@ -1,0 +1,282 @@
+"""Zooming search: a frontier of places worth a closer look, over scenes of any size.
+
+One encoder reads glimpses of one size, of the whole scene first. Each glimpse says of its places how likely the middle
+of a target is there (its heat); summed over cells (:mod:`.cells`) this is what a closer look at each can be expected to
+find. The cells of all glimpses so far, whatever their scale, are the frontier (:mod:`.frontier`): candidates of where
+to look next while something closer can be seen, and the evidence that the answer pools by attention. Heat is learned
+from the answer alone, and from boxes or points where targets say them.
+
+Shape letters: n scenes, k looks, b = n * k glimpses, h x w places of a glimpse, d their channels, m = R x S cells of a
+glimpse, f cells in the frontier, C bands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from foveate.core import Look, Macs, Observation, ObservationShape, Price, Rowwise, TrainingLook
+from foveate.errors import UsageError
+from foveate.geometry.viewpoint import WHOLE_SCENE, whole_scene
+from foveate.layers.macs import linear_macs
+from foveate.models.backbones import BACKBONES
+from foveate.models.cells import cells, cores, scale_px, shares
+from foveate.models.counted import counted_macs
+from foveate.models.evidence import LEAST_MASS, Evidence
+from foveate.models.frontier import Frontier
+from foveate.models.preprocess import Preprocess
+
+FACTS = 2  # told of every cell beside what it looks like: its mass, and how much closer one could look
+CLOSER = 1.5  # a look that shows less than this much more detail is no closer look
+FAR = 3.0  # doublings of the resolution from which on it makes no difference to what is expected of a place
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomSearchConfig:
+    """Everything that determines the network."""
+
+    num_outputs: int
+    num_bands: int = 3
+    value_range: tuple[float, float] = (0.0, 255.0)
+    """Of the pixels that scenes give."""
+    mean: tuple[float, ...] = (0.45, 0.45, 0.45)
+    """Per band (or one for all), after scaling the range to [0, 1]."""
+    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    glimpse_px: tuple[int, int] = (128, 128)
+    """Of the overview and of every look."""
+    net: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            "name": "conv",
+            "channels": (16, 32, 48, 64),
+            "strides": (2, 2, 2, 1),
+            "kernels": (5, 3, 3, 3),
+            "norm": True,
+        }
+    )
+    """The encoder: a name of ``BACKBONES`` and its options."""
+    cells: tuple[int, int] = (8, 8)
+    """(rows, cols) of the candidates that a glimpse offers."""
+    context: float = 2.0
+    """Side of a look, in cells: so looking at a cell shows it ``cells / context`` times closer, and things of up to
+    ``context - 1`` cells whole, wherever they lie."""
+    finest_px: float = 1.0
+    """Pixels of the scene per pixel of the closest looks; above 1 where that is enough, below to magnify."""
+    frontier_size: int = 256
+    """f: cells that are remembered. All can be answered from, those of coarse looks looked at."""
+    hidden_dim: int = 64
+    num_heads: int = 4
+    prior: float = 1e-3
+    """Share of a glimpse's places that hold a target's middle, as training begins."""
+    heat_weight: float = 1.0
+    """Of the loss that teaches the heat, where targets say places."""
+    taught_looks: int = 4
+    """Looks of one step whose heat is taught."""
+
+    def __post_init__(self) -> None:
+        if self.context < 1 or min(self.cells) / self.context <= 1:
+            raise UsageError(
+                f"cells is {self.cells} and context {self.context}; a closer look shows cells / context times more "
+                "detail: context must be at least 1, and less than both cells"
+            )
+        for name in ("finest_px", "frontier_size", "num_heads", "hidden_dim", "taught_looks"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
+        if not 0 < self.prior < 1:
+            raise UsageError(f"prior is {self.prior}; it is a share between 0 and 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZoomSearchState(Rowwise):
+    """``heat`` is of the last looks, padded, for what teaches it and for pictures."""
+
+    frontier: Frontier
+    evidence: Tensor  # [n, e] what the frontier says, pooled
+    heat: Mapping[str, Tensor]
+    num_looks: Tensor  # [n] int64
+    sizes_px: Tensor  # [n, 2] int64
+
+
+class ZoomSearch(nn.Module):
+    """The family; see the module's docstring."""
+
+    opening, max_looks = "glance", None
+
+    def __init__(self, config: ZoomSearchConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
+        options = dict(config.net)
+        self.net = BACKBONES.get(options.pop("name"))(num_bands=config.num_bands, image_px=config.glimpse_px, **options)
+        self.norm = nn.LayerNorm(self.net.dim)
+        last = nn.Linear(config.hidden_dim, 1)
+        self.heat = nn.Sequential(nn.Linear(self.net.dim + 1, config.hidden_dim), nn.GELU(), last)
+        nn.init.constant_(last.bias, math.log(config.prior / (1 - config.prior)))
+        self.pool = Evidence(dim=self.net.dim + FACTS, num_heads=config.num_heads, hidden=config.hidden_dim)
+        self.answer = nn.Sequential(
+            nn.Linear(self.pool.dim_out, config.hidden_dim), nn.GELU(), nn.Linear(config.hidden_dim, config.num_outputs)
+        )
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        return self.config.value_range
+
+    @property
+    def num_bands(self) -> int:
+        return self.config.num_bands
+
+    @property
+    def observation_shape(self) -> ObservationShape:
+        return ObservationShape(
+            feature_dim=self.net.dim + FACTS, summary_dim=self.pool.dim_out, grid=None, num_steps=1, zoom=True,
+            has_relevance=True,
+        )  # fmt: skip
+
+    def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
+        return self.config.glimpse_px
+
+    def open(self, glance: Any, sizes_px: Any) -> ZoomSearchState:
+        pixels = self.preprocess(glance)
+        n, sizes = len(pixels), torch.as_tensor(sizes_px, device=pixels.device)
+        windows = torch.as_tensor(whole_scene(n), device=pixels.device)
+        valid = torch.ones((n, 1), dtype=torch.bool, device=pixels.device)
+        known = Frontier.empty(n, self.config.frontier_size, self.net.dim + FACTS, like=windows)
+        state = self._fused(known, pixels, windows, valid, sizes)
+        return replace(state, num_looks=torch.zeros_like(state.num_looks))
+
+    def update(self, state: ZoomSearchState, glimpses: Any, look: Look) -> ZoomSearchState:
+        pixels, sizes = self.preprocess(glimpses), state.sizes_px
+        windows = torch.as_tensor(look.viewpoints, device=pixels.device).float()
+        valid = torch.as_tensor(look.valid, device=pixels.device)
+        windows = torch.where(valid[..., None], windows, windows.new_tensor(WHOLE_SCENE))
+        scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=self.config.glimpse_px)
+        known = state.frontier.superseded(cores(windows, context=self.config.context), scales, valid)
+        after = self._fused(known, pixels, windows, valid, sizes)
+        looked = valid.any(1)
+        heat = {name: _where(looked, value, state.heat[name]) for name, value in after.heat.items()}
+        return replace(after, heat=heat, num_looks=state.num_looks + after.num_looks)
+
+    def _fused(self, known: Frontier, pixels: Tensor, windows: Tensor, valid: Tensor, sizes: Tensor) -> ZoomSearchState:
+        """With what glimpses ``[n, k, C, H, W]`` of windows ``[n, k, 4]`` show; their number is that of these."""
+        config, (n, k) = self.config, valid.shape
+        views, of_scenes = windows.flatten(0, 1), sizes.repeat_interleave(k, 0)
+        scales = scale_px(views[:, 2:], of_scenes, glimpse_px=config.glimpse_px)
+        closer = (scales / config.finest_px).clamp(min=1).log2().clamp(max=FAR) / FAR  # [b]
+        places = self.norm(self.net(pixels.flatten(0, 1)).permute(0, 2, 3, 1)).float()
+        told = closer[:, None, None, None].expand(*places.shape[:3], 1)
+        heat = self.heat(torch.cat([places, told], dim=-1))[..., 0].float()  # [b, h, w]
+        new = self._cells(places, heat, closer, views, of_scenes)
+        exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
+        by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
+        frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
+        latest = {"heat": heat.unflatten(0, (n, k)), "windows": windows, "valid": valid}
+        return ZoomSearchState(
+            frontier=frontier,
+            evidence=self.pool(frontier),
+            heat={name: _valid_first(value, valid, config.taught_looks) for name, value in latest.items()},
+            num_looks=valid.sum(1),
+            sizes_px=sizes,
+        )
+
+    def _cells(self, places: Tensor, heat: Tensor, closer: Tensor, views: Tensor, sizes: Tensor) -> Frontier:
+        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` have logits ``[b, h, w]`` of heat."""
+        config = self.config
+        boxes, windows = cells(
+            views,
+            sizes,
+            grid=config.cells,
+            context=config.context,
+            glimpse_px=config.glimpse_px,
+            finest_px=config.finest_px,
+        )
+        mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
+        rows, cols = self._shares(boxes, views, places)  # [b, R, h], [b, S, w]
+        total = rows @ mass @ cols.transpose(1, 2)  # [b, R, S]
+        weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, places * mass[..., None], cols)
+        shown = weighted / total[..., None].clamp(min=LEAST_MASS)
+        total = total.flatten(1)
+        facts = torch.stack([total.clamp(min=LEAST_MASS).log(), closer[:, None].expand_as(total)], dim=-1)
+        scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
+        here = scale_px(views[:, 2:], sizes, glimpse_px=config.glimpse_px)
+        return Frontier(
+            boxes=boxes,
+            windows=windows,
+            scales_px=scales,
+            mass=total,
+            features=torch.cat([shown.flatten(1, 2), facts], dim=-1),
+            exists=torch.ones_like(total, dtype=torch.bool),
+            is_leaf=here[:, None] < CLOSER * scales,
+            coverage=torch.zeros_like(total),
+        )
+
+    def _shares(self, boxes: Tensor, views: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Of every row of cells the shares of the rows of places, and of the columns."""
+        num_cols = self.config.cells[1]
+        rows = shares(boxes[:, ::num_cols], views, places=places.shape[1], axis=0)
+        return rows, shares(boxes[:, :num_cols], views, places=places.shape[2], axis=1)
+
+    def observe(self, state: ZoomSearchState) -> Observation:
+        known = state.frontier
+        return Observation(
+            candidates=known.windows,
+            features=known.features.detach(),
+            mask=known.is_open,
+            coverage=known.coverage,
+            summary=state.evidence.detach(),
+            num_looks=state.num_looks,
+            sizes_px=state.sizes_px,
+            relevance=known.mass.detach(),
+        )
+
+    def predict(self, state: ZoomSearchState) -> Tensor:
+        logits: Tensor = self.answer(state.evidence)
+        return logits
+
+    def latest_heat(self, state: ZoomSearchState) -> Mapping[str, Tensor]:
+        """What the last looks expect of their places."""
+        return state.heat
+
+    def training_looks(self) -> tuple[TrainingLook, ...]:
+        if self.config.heat_weight == 0:
+            return ()
+        return (TrainingLook(name="heat", size_px=None, readout="latest_heat", weight=self.config.heat_weight),)
+
+    def price(self) -> Price:
+        return self._price
+
+    @cached_property
+    def _price(self) -> Price:
+        config, dim, (_, width) = self.config, self.net.dim, self.net.grid
+        (rows, cols), places = config.cells, self.net.grid[0] * self.net.grid[1]
+        each = {
+            "net": counted_macs(self.net, (1, config.num_bands, *config.glimpse_px)),
+            "heat": places * (dim + 2) * config.hidden_dim,
+            "cells": rows * (places + width * cols) * (1 + dim),
+            "evidence": self.pool.macs(config.frontier_size),
+        }
+        parts: dict[str, Macs] = {f"{kind}/{name}": macs for kind in ("open", "look") for name, macs in each.items()}
+        answer = linear_macs(1, self.pool.dim_out, config.hidden_dim)
+        parts["predict/answer"] = answer + linear_macs(1, config.hidden_dim, config.num_outputs)
+        return Price(parts=parts)
+
+
+def _valid_first(value: Tensor, valid: Tensor, size: int) -> Tensor:
+    """The first ``size`` that are valid of ``[n, k, ...]``, and zeros beyond."""
+    order = (~valid).byte().argsort(dim=1, stable=True)[:, :size]
+    rows = torch.arange(len(order), device=order.device)[:, None]
+    some = value[rows, order] * _spread(valid[rows, order], value)
+    return torch.cat([some, some.new_zeros((len(some), size - some.shape[1], *some.shape[2:]))], dim=1)
+
+
+def _where(rows: Tensor, value: Tensor, other: Tensor) -> Tensor:
+    return torch.where(_spread(rows, value), value, other)
+
+
+def _spread(flags: Tensor, like: Tensor) -> Tensor:
+    """With as many axes as ``like``."""
+    return flags.reshape(*flags.shape, *(1,) * (like.ndim - flags.ndim))

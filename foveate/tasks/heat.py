@@ -1,0 +1,40 @@
+"""Heat: how likely it is that the middle of a target is at each place of a look; and the loss that teaches it.
+
+Places have the natural prior of what was looked at, at every scale: nothing is balanced, or a search would spend its
+looks where the prior was raised. Shape letters: n scenes, k looks, h x w places, t boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+NOTHING = 1e-12  # extent of a look that is not there
+
+
+def heat_of(windows: Tensor, boxes: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> Tensor:
+    """Which places of each look hold the middle of a box that counts: 0 or 1, float32 ``[n, k, h, w]``.
+
+    ``windows`` are viewpoints ``[n, k, 4]``, ``boxes`` ``[n, t, 4]`` (top, left, bottom, right) in the frame,
+    ``counts`` ``[n, t]`` bool."""
+    size = torch.tensor(grid, dtype=torch.float64, device=windows.device)
+    middles = (boxes[..., :2] + boxes[..., 2:]).double() / 2
+    view = windows.double()[:, :, None]
+    place = (middles[:, None] - view[..., :2] + view[..., 2:]) / (2 * view[..., 2:]).clamp(min=NOTHING)  # [n, k, t, 2]
+    inside = ((place >= 0) & (place < 1)).all(-1) & counts[:, None]
+    cell = (place.clamp(0, 1) * size).long().minimum(size.long() - 1)
+    flat = cell[..., 0] * grid[1] + cell[..., 1]
+    heat = torch.zeros((*windows.shape[:2], grid[0] * grid[1]), device=windows.device)
+    return heat.scatter_reduce_(2, flat, inside.float(), "amax").unflatten(2, grid)
+
+
+def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor) -> Tensor:
+    """Binary cross-entropy ``[n]``, summed over the places of a look, mean over the valid looks.
+
+    ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` ``[n, k]``."""
+    logits, valid = prediction["heat"].float(), prediction["valid"].float()
+    target = heat_of(prediction["windows"], boxes, counts, grid=(logits.shape[-2], logits.shape[-1]))
+    each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((2, 3))
+    return (each * valid).sum(1) / valid.sum(1).clamp(min=1)

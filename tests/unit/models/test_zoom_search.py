@@ -1,0 +1,154 @@
+"""The zooming search beside the contract: what it remembers, never looks at twice, and how deep it goes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from foveate.core import Look
+from foveate.episode import Episode, Event, Player
+from foveate.errors import UsageError
+from foveate.geometry.viewpoint import contains
+from foveate.models import create_model
+from foveate.models.frontier import Frontier
+from foveate.models.zoom_search import CLOSER
+from foveate.noise import Noise
+from foveate.rollout import rollout
+from foveate.scenes.memory import ArrayScenes
+from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
+from foveate.system import fresh_policy
+
+SMALL = {"num_outputs": 2, "glimpse_px": (16, 16), "cells": (4, 4), "frontier_size": 64, "hidden_dim": 16}
+
+
+def _model(**changes: object) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return create_model("zoom_search", **{**SMALL, **changes}).eval()
+
+
+def _scenes(*sizes_px: tuple[int, int]) -> ArrayScenes:
+    rng = np.random.default_rng(0)
+    return ArrayScenes([rng.integers(0, 256, (3, *size), dtype=np.uint8) for size in sizes_px])
+
+
+@torch.no_grad()
+def _play(model: torch.nn.Module, scenes: ArrayScenes, *, looks: int, k: int = 1, name: str = "spatial") -> Episode:
+    settings = {"num_looks_per_step": k, "offset": 0.0} if name == "spatial" else {}
+    policy = fresh_policy(name, model.observation_shape, **settings)
+    noise = Noise(seed=0, scenes=np.arange(len(scenes)))
+    return rollout(
+        scenes, Player(model=model, policy=policy, max_looks=looks), noise=noise, explore=True, keep_events=True
+    )
+
+
+def _of_row(event: Event, row: int) -> np.ndarray:
+    """Viewpoints ``[j, 4]`` of a scene's valid looks at one step."""
+    who = event.rows[~event.leaving] == row
+    return np.asarray(event.look.viewpoints)[who][np.asarray(event.look.valid)[who]]
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_no_place_is_looked_at_twice_and_nothing_is_left_out(k: int) -> None:
+    model, scenes = _model(frontier_size=2048), _scenes((96, 96), (64, 128))
+    episode = _play(model, scenes, looks=1000, k=k)
+    for row in range(2):
+        looks = np.concatenate([_of_row(event, row) for event in episode.events if event.look is not None])
+        assert len(np.unique(looks.round(5), axis=0)) == len(looks)
+        height, width = scenes.sizes_px[row]
+        finest = looks[np.maximum(looks[:, 2] * height, looks[:, 3] * width) / 16 < CLOSER]
+        points = torch.rand(1, 500, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+        assert contains(torch.as_tensor(finest)[None], points).any(1).all(), "all of the scene was seen closely"
+    assert episode.truncated.all(), "no candidate is left"
+
+
+def test_a_scene_no_larger_than_a_glimpse_is_answered_from_the_overview() -> None:
+    episode = _play(_model(), _scenes((16, 16), (12, 20)), looks=10)
+    assert episode.num_looks.tolist() == [0, 0]
+    assert episode.truncated.all()
+
+
+@torch.no_grad()
+def test_the_most_promising_cells_are_kept_and_those_seen_closely_go_first() -> None:
+    torch.manual_seed(0)
+
+    def some(mass: list[float], **changes: torch.Tensor) -> Frontier:
+        m = len(mass)
+        parts = {
+            "boxes": torch.rand(1, m, 4), "windows": torch.rand(1, m, 4), "scales_px": torch.ones(1, m),
+            "mass": torch.tensor([mass]), "features": torch.rand(1, m, 3), "exists": torch.ones(1, m, dtype=torch.bool),
+            "is_leaf": torch.zeros(1, m, dtype=torch.bool), "coverage": torch.zeros(1, m),
+        }  # fmt: skip
+        return Frontier(**{**parts, **changes})
+
+    known = Frontier.empty(1, 4, 3, like=torch.zeros(1)).joined(some([0.3, 5.0], coverage=torch.tensor([[0.0, 1.0]])))
+    assert known.mass[0].tolist() == pytest.approx([0.3, 5.0, 0.0, 0.0])
+    full = known.joined(some([0.1, 0.2, 0.4]))
+    assert full.mass[0].tolist() == pytest.approx([0.3, 0.1, 0.2, 0.4]), "what was seen closely left, the order stayed"
+    assert full.joined(some([0.15])).mass[0].tolist() == pytest.approx([0.3, 0.2, 0.4, 0.15])
+
+
+@torch.no_grad()
+def test_cells_add_up_to_the_heat_and_looking_closer_takes_it_over() -> None:
+    model, scenes = _model(prior=0.05), _scenes((256, 256))
+    state = model.open(scenes.read(np.array([[[0, 0, 1, 1.0]]]), (16, 16)).pixels, scenes.sizes_px)
+    heat = torch.nn.functional.softplus(state.heat["heat"][0, 0]).sum()
+    assert state.frontier.mass.sum() == pytest.approx(float(heat), rel=1e-5)
+    seen = model.observe(state)
+    chosen = int(seen.relevance[0].argmax())
+    look = Look(action={}, viewpoints=seen.candidates[:, [chosen]], valid=torch.ones(1, 1, dtype=torch.bool))
+    after = model.update(state, scenes.read(look.viewpoints, (16, 16)).pixels, look)
+    assert not after.frontier.is_evidence[0, chosen]
+    assert after.frontier.is_evidence.sum() == 15 + 16
+
+
+@pytest.mark.parametrize("name", ["raster", "coarse_to_fine", "random"])
+def test_looks_of_other_policies_are_evidence_too(name: str) -> None:
+    episode = _play(_model(frontier_size=512), _scenes((128, 96)), looks=6, name=name)
+    known = episode.events[-1].state.frontier
+    assert known.exists.sum() == 7 * 16
+
+
+def test_a_closer_look_supersedes_what_it_shows_whole_and_a_smaller_one_does_not() -> None:
+    model, scenes = _model(), _scenes((128, 128))
+    state = model.open(scenes.read(np.array([[[0, 0, 1, 1.0]]]), (16, 16)).pixels, scenes.sizes_px)
+    for extent, expected in ((0.4, 1), (0.1, 0)):
+        view = torch.tensor([[[-1 + extent, -1 + extent, extent, extent]]])
+        look = Look(action={}, viewpoints=view, valid=torch.ones(1, 1, dtype=torch.bool))
+        after = model.update(state, scenes.read(view, (16, 16)).pixels, look)
+        assert (after.frontier.coverage > 0).sum() == expected
+
+
+@torch.no_grad()
+def test_ten_gigapixels_cost_no_more_than_one_megapixel() -> None:
+    """Looks get deeper by a few, not more; the table stays as it is."""
+    depths = {}
+    for side in (1024, 100_000):
+        thing_px = (side // 40, side // 20)
+        made = ProceduralSet(ProceduralConfig(size_px=(side, side), object_size_px=thing_px))
+        scenes, _ = made.batch(np.arange(2), 0)
+        model = _model(frontier_size=64)
+        policy = fresh_policy("spatial", model.observation_shape, offset=0.0, relevance_gain=0.0)
+        with torch.no_grad():
+            policy.outer.weight.zero_()
+            policy.inner.weight.zero_()
+        episode = rollout(scenes, Player(model=model, policy=policy, max_looks=12), keep_events=True)
+        extents = [float(event.look.viewpoints[..., 2].min()) for event in episode.events if event.look is not None]
+        depths[side] = min(extents)
+        assert episode.events[-1].state.frontier.mass.shape == (2, 64)
+    assert depths[100_000] <= depths[1024]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"context": 0.5}, "context"),
+        ({"cells": (2, 2)}, "context"),
+        ({"finest_px": 0.0}, "finest_px"),
+        ({"prior": 1.0}, "prior"),
+        ({"frontier_size": 0}, "frontier_size"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        _model(**settings)

@@ -1,0 +1,48 @@
+"""Heat is where the middles of targets are, and nowhere else."""
+
+from __future__ import annotations
+
+import torch
+
+from foveate.tasks.classification import ClassificationConfig
+from foveate.tasks.heat import heat_loss, heat_of
+from foveate.tasks.spotting import Spotting
+
+BOXES = torch.tensor([[[-0.9, -0.9, -0.8, -0.8], [0.2, 0.6, 0.4, 0.8], [0.0, 0.0, 0.1, 0.1]]])
+WINDOWS = torch.tensor([[[0, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, 0.5], [0, 0, 0, 0]]])
+COUNTS = torch.tensor([[True, True, False]])
+
+
+def test_it_is_where_the_middles_are() -> None:
+    found = heat_of(WINDOWS, BOXES, COUNTS, grid=(4, 2))
+    assert found.shape == (1, 4, 4, 2)
+    assert found[0, 0].nonzero().tolist() == [[0, 0], [2, 1]]
+    assert found[0, 1].nonzero().tolist() == [[1, 1]]
+    assert not found[0, 2:].any(), "nothing that counts, and no look"
+
+
+def test_the_loss_is_least_where_it_is_known_and_reads_valid_looks_only() -> None:
+    truth = heat_of(WINDOWS, BOXES, COUNTS, grid=(4, 2))
+    valid = torch.tensor([[True, True, True, False]])
+    known = {"heat": 40 * truth - 20, "windows": WINDOWS, "valid": valid}
+    assert heat_loss(known, BOXES, COUNTS).item() < 1e-6
+    wrong = {**known, "heat": -known["heat"]}
+    assert heat_loss(wrong, BOXES, COUNTS).item() > 10
+    elsewhere = {**known, "heat": known["heat"] + 40 * (~valid)[..., None, None]}
+    assert torch.equal(heat_loss(elsewhere, BOXES, COUNTS), heat_loss(known, BOXES, COUNTS))
+    assert heat_loss({**known, "valid": torch.zeros_like(valid)}, BOXES, COUNTS).tolist() == [0.0]
+
+
+def test_spotting_teaches_heat_from_boxes_or_points_and_not_from_labels() -> None:
+    task = Spotting(ClassificationConfig(class_names=("none", "a")))
+    heat = {"heat": torch.zeros(2, 1, 4, 4), "windows": torch.tensor([[[0, 0, 1, 1.0]]]).repeat(2, 1, 1),
+            "valid": torch.ones(2, 1, dtype=torch.bool)}  # fmt: skip
+    labels, place = torch.tensor([0, 1]), torch.tensor([[[0.0, 0.0]], [[0.3, -0.2]]])
+    assert task.loss(heat, labels).tolist() == [0, 0]
+    point = {"label": labels, "place": place}
+    box = torch.cat([place - 0.1, place + 0.1], -1)
+    boxed = {**point, "boxes": box, "is_target": labels[:, None] > 0}
+    torch.testing.assert_close(task.loss(heat, point), task.loss(heat, boxed))
+    hot = {**heat, "heat": heat["heat"].clone()}
+    hot["heat"][1, 0, 2, 1] = 3.0
+    assert task.loss(hot, point)[1] < task.loss(heat, point)[1]
