@@ -7,7 +7,8 @@ part can do or needs (`learned=True`); callers read facts and never branch on a 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -48,6 +49,16 @@ class Registry(Generic[T]):
         module_name, _, attribute = target.partition(":")
         return cast(T, getattr(importlib.import_module(module_name), attribute))
 
+    def made(self, options: Mapping[str, Any], *args: Any, **told: Any) -> Any:
+        """What the entry called ``options["name"]`` makes of its other options, of ``args`` and of what it is ``told``.
+
+        Raises UsageError naming an option that it does not have, or lacks."""
+        name, own = options.get("name", ""), {key: value for key, value in options.items() if key != "name"}
+        make = cast(Callable[..., Any], self.get(name))
+        parameters = list(inspect.signature(make).parameters.values())[len(args) :]
+        self._check_options(name, own, [one for one in parameters if one.name not in told])
+        return make(*args, **told, **own)
+
     def facts(self, name: str) -> Mapping[str, Any]:
         """What was said about a name when it was registered (read-only); imports nothing."""
         return self._find(name).facts
@@ -70,6 +81,20 @@ class Registry(Generic[T]):
 
     def _find(self, name: str) -> _Entry:
         if name not in self._entries:
-            known = ", ".join(self) or "none"
-            raise UsageError(f"unknown {self.kind} {name!r}.{suggest(name, self._entries)} Known: {known}")
+            raise UsageError(f"unknown {self.kind} {name!r}.{suggest(name, self._entries)} Known: {_listed(self)}")
         return self._entries[name]
+
+    def _check_options(self, name: str, options: Mapping[str, Any], parameters: list[inspect.Parameter]) -> None:
+        """UsageError for an option that is none of an entry's parameters, and for one of these that must be given."""
+        named = {one.name: one for one in parameters if one.kind is not one.VAR_KEYWORD}
+        for key in options:
+            if key not in named and len(named) == len(parameters):
+                words = f"the {self.kind} {name!r} has no option {key!r}.{suggest(key, named)}"
+                raise UsageError(f"{words} Known: {_listed(named)}")
+        for key, one in named.items():
+            if one.default is one.empty and key not in options:
+                raise UsageError(f"the {self.kind} {name!r} needs the option {key!r}")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"

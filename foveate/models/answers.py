@@ -27,6 +27,24 @@ LEAST_RELEVANCE = 0.01  # the class token's, which shows no place
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerShape:
+    """What an answer is told of the family and the task that it is made for; its options are its own."""
+
+    num_outputs: int
+    num_bands: int
+    patch_px: int
+    token_dim: int
+    cell_dim: int
+    """0 without a canvas."""
+    grid: tuple[int, int]
+    """(rows, cols) of cells."""
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    """Of the preprocessing, as ``mean``."""
+    reads_mosaic: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Known:
     """Of the scenes, after any number of looks."""
 
@@ -49,9 +67,9 @@ class ClassAnswer(nn.Module):
 
     is_dense, is_by_patch, reads_relevance = False, False, False
 
-    def __init__(self, *, num_outputs: int, token_dim: int, **_: Any) -> None:
+    def __init__(self, shape: AnswerShape) -> None:
         super().__init__()
-        self.logits = nn.Linear(token_dim, num_outputs)
+        self.logits = nn.Linear(shape.token_dim, shape.num_outputs)
         init_linear(self.logits)
 
     def forward(self, known: Known) -> Tensor:
@@ -68,12 +86,12 @@ class TokenClassAnswer(nn.Module):
 
     is_dense, is_by_patch, reads_relevance = False, False, True
 
-    def __init__(self, *, num_outputs: int, token_dim: int, hidden: int = 64, **_: Any) -> None:
+    def __init__(self, shape: AnswerShape, *, hidden: int = 64) -> None:
         super().__init__()
-        self.weigh = nn.Linear(token_dim, 1)
+        self.weigh = nn.Linear(shape.token_dim, 1)
         self.relevance_gain = nn.Parameter(torch.ones(()))
-        self.read = nn.Sequential(nn.Linear(token_dim, hidden), nn.GELU())
-        self.logits = nn.Linear(hidden, num_outputs)
+        self.read = nn.Sequential(nn.Linear(shape.token_dim, hidden), nn.GELU())
+        self.logits = nn.Linear(hidden, shape.num_outputs)
 
     def forward(self, known: Known) -> Tensor:
         appeal = self.weigh(known.tokens)[..., 0]
@@ -98,26 +116,15 @@ class PixelAnswer(nn.Module):
 
     is_dense, is_by_patch, reads_relevance = True, True, False
 
-    def __init__(
-        self,
-        *,
-        num_bands: int,
-        patch_px: int,
-        cell_dim: int,
-        grid: tuple[int, int],
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
-        reads_mosaic: bool,
-        **_: Any,
-    ) -> None:
+    def __init__(self, shape: AnswerShape) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-        self.grid, self.patch_px, self.num_bands = grid, patch_px, num_bands
-        self.pixels = nn.Linear(cell_dim, patch_px**2 * num_bands)
-        self.log_error = nn.Linear(cell_dim + (2 if reads_mosaic else 0), 1)
+        self.register_buffer("mean", torch.tensor(shape.mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(shape.std).view(-1, 1, 1), persistent=False)
+        self.grid, self.patch_px, self.num_bands = shape.grid, shape.patch_px, shape.num_bands
+        self.pixels = nn.Linear(shape.cell_dim, shape.patch_px**2 * shape.num_bands)
+        self.log_error = nn.Linear(shape.cell_dim + (2 if shape.reads_mosaic else 0), 1)
         self.apply(init_linear)
-        self._start_foretelling(2 * math.log(math.fsum(std) / len(std)))
+        self._start_foretelling(2 * math.log(math.fsum(shape.std) / len(shape.std)))
 
     @torch.no_grad()
     def _start_foretelling(self, log_variance: float) -> None:
@@ -175,27 +182,23 @@ class SegmentAnswer(nn.Module):
 
     def __init__(
         self,
+        shape: AnswerShape,
         *,
-        num_outputs: int,
-        num_bands: int,
-        cell_dim: int,
-        grid: tuple[int, int],
-        reads_mosaic: bool,
         widths: tuple[int, ...] = (512, 256, 256, 256, 256),
         edges: int = 16,
         coarse: bool = False,
-        **_: Any,
     ) -> None:
         super().__init__()
-        self.grid, self.num_outputs, self.widths = grid, num_outputs, (cell_dim, *widths)
-        self.coarse = nn.Linear(cell_dim, num_outputs) if coarse else None
+        self.grid, self.num_outputs, self.widths = shape.grid, shape.num_outputs, (shape.cell_dim, *widths)
+        self.coarse = nn.Linear(shape.cell_dim, shape.num_outputs) if coarse else None
         layers: list[nn.Module] = []
         for before, width in pairwise(self.widths[:-1]):
             layers += [*_conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)]
         self.up = nn.Sequential(*layers)
-        self.edges = nn.Sequential(*_conv(num_bands + 1, edges)) if reads_mosaic else None
+        self.edges = nn.Sequential(*_conv(shape.num_bands + 1, edges)) if shape.reads_mosaic else None
         self.last = nn.Sequential(
-            *_conv(self.widths[-2] + (edges if reads_mosaic else 0), widths[-1]), nn.Conv2d(widths[-1], num_outputs, 1)
+            *_conv(self.widths[-2] + (edges if shape.reads_mosaic else 0), widths[-1]),
+            nn.Conv2d(widths[-1], shape.num_outputs, 1),
         )
 
     def forward(self, known: Known) -> Tensor:

@@ -23,7 +23,7 @@ from foveate.camera import PatchCamera
 from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Price, Rowwise, Seen, TrainingLook
 from foveate.geometry.patches import patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
-from foveate.models.answers import ANSWERS, Known
+from foveate.models.answers import ANSWERS, AnswerShape, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
 from foveate.models.canvas import Canvas, pooled, pooled_macs
 from foveate.models.elastic_config import ElasticTokensConfig
@@ -81,12 +81,11 @@ class ElasticTokens(nn.Module):
                 c.canvas_config, token_dim=c.shape["dim"], num_bands=c.num_bands, canvas_px=c.canvas_px
             )
         self.cell_grid = self.grid if self.canvas is None else self.canvas.config.grid
-        options = dict(c.answer)
-        self.answer = ANSWERS.get(options.pop("name"))(
+        shape = AnswerShape(
             num_outputs=c.num_outputs, num_bands=c.num_bands, patch_px=c.patch_px, token_dim=c.shape["dim"],
-            cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std,
-            reads_mosaic=self._has_mosaic, **options,
+            cell_dim=self._cell_dim, grid=self.cell_grid, mean=c.mean, std=c.std, reads_mosaic=self._has_mosaic,
         )  # fmt: skip
+        self.answer = ANSWERS.made(c.answer, shape)
         self.register_buffer("cell_centers", grid_centers(self.cell_grid, torch.zeros(1))[None], persistent=False)
         self.zoom_grids = zoom_grids(c.zooms, c.canvas_px, overlaps=c.overlap_of_zooms)
         self.auxiliary: Any = None

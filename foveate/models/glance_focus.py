@@ -103,16 +103,13 @@ class GlanceFocus(nn.Module):
         self.config = config
         bands = config.num_bands
         self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
-        self.glance_net = _backbone(config.glance, bands, config.glance_px)
-        self.focus_net = _backbone(config.focus, bands, config.focus_px)
+        self.glance_net = BACKBONES.made(config.glance, num_bands=bands, image_px=config.glance_px)
+        self.focus_net = BACKBONES.made(config.focus, num_bands=bands, image_px=config.focus_px)
         self.glance_in = nn.Linear(self.glance_net.dim, config.state_dim)
         self.focus_in = nn.Linear(self.focus_net.dim, config.state_dim)
         self.glance_norm = nn.LayerNorm(self.glance_net.dim)
         self.focus_norm = nn.LayerNorm(self.focus_net.dim)
-        options = dict(config.readout)
-        self.readout = READOUTS.get(options.pop("name"))(
-            dim=self.focus_net.dim, num_outputs=config.num_outputs, **options
-        )
+        self.readout = READOUTS.made(config.readout, dim=self.focus_net.dim, num_outputs=config.num_outputs)
         if config.answer_from_glance:
             self.glance_answer = nn.Linear(self.glance_net.dim, self.focus_net.dim)
         self.auxiliary: Any = None
@@ -273,8 +270,3 @@ class GlanceFocus(nn.Module):
         writes independent of its tokens' density."""
         cells = viewpoints[..., 2] * viewpoints[..., 3] * (self.config.state_grid[0] * self.config.state_grid[1])
         return (cells / (grid[0] * grid[1])).clamp(max=1.0)
-
-
-def _backbone(options: Mapping[str, Any], num_bands: int, image_px: tuple[int, int]) -> Any:
-    named = dict(options)
-    return BACKBONES.get(named.pop("name"))(num_bands=num_bands, image_px=image_px, **named)

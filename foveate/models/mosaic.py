@@ -89,8 +89,7 @@ class MosaicReader(nn.Module):
         grid: tuple[int, int],
     ) -> None:
         super().__init__()
-        options = dict(backbone)
-        self.net = BACKBONES.get(options.pop("name"))(num_bands=num_bands + 1, image_px=size_px, **options)
+        self.net = BACKBONES.made(backbone, num_bands=num_bands + 1, image_px=size_px)
         self.cells = nn.Linear(self.net.dim, dim)
         self.norm = nn.LayerNorm(dim)  # or what is seen would be a whisper beside where it is seen
         self.grid, self.shape = grid, (1, num_bands + 1, *size_px)

@@ -111,8 +111,7 @@ class ZoomSearch(nn.Module):
         super().__init__()
         self.config = config
         self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
-        options = dict(config.net)
-        self.net = BACKBONES.get(options.pop("name"))(num_bands=config.num_bands, image_px=config.glimpse_px, **options)
+        self.net = BACKBONES.made(config.net, num_bands=config.num_bands, image_px=config.glimpse_px)
         self.norm = nn.LayerNorm(self.net.dim)
         last = nn.Linear(config.hidden_dim, 1)
         self.heat = nn.Sequential(nn.Linear(self.net.dim + 1, config.hidden_dim), nn.GELU(), last)

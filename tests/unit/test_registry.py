@@ -61,3 +61,39 @@ def test_a_name_is_never_replaced(shapes: Registry[object]) -> None:
 def test_a_malformed_target_is_refused_at_once(shapes: Registry[object], target: str) -> None:
     with pytest.raises(UsageError, match="must read 'module:attribute'"):
         shapes.register("new", target)
+
+
+def test_what_an_entry_makes_of_its_options_and_of_what_it_is_told(shapes: Registry[object]) -> None:
+    shapes.register("box", lambda at, *, sides, colour, filled=False: (at, sides, colour, filled))
+    options = {"name": "box", "filled": True, "colour": "red"}
+    assert shapes.made(options, 7, sides=4) == (7, 4, "red", True)
+    assert options == {"name": "box", "filled": True, "colour": "red"}
+    assert shapes.made({"name": "square", "numerator": 3}) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"name": "box", "filed": 1},
+            r"the shape 'box' has no option 'filed'\. Did you mean 'filled'\? Known: colour, f",
+        ),
+        ({"name": "box", "sides": 3}, r"no option 'sides'\..*Known: colour, filled"),  # that is told, not chosen
+        ({"name": "box", "at": 3}, r"no option 'at'\."),
+        ({"name": "box"}, "the shape 'box' needs the option 'colour'"),
+        ({"name": "bax"}, "unknown shape 'bax'. Did you mean 'box'"),
+        ({"colour": 1}, "unknown shape ''. Known: box, circle, square"),
+        ({"name": "circle", "a": 1}, "no option 'a'. Known: none"),
+    ],
+)
+def test_options_that_an_entry_does_not_have(
+    shapes: Registry[object], options: dict[str, object], message: str
+) -> None:
+    shapes.register("box", lambda at, *, sides, colour, filled=False: (at, sides, colour, filled))
+    with pytest.raises(UsageError, match=message):
+        shapes.made(options, 7, sides=4)
+
+
+def test_an_entry_that_takes_any_option_is_given_all(shapes: Registry[object]) -> None:
+    shapes.register("any", lambda **options: options)
+    assert shapes.made({"name": "any", "colour": "red"}, sides=4) == {"sides": 4, "colour": "red"}

@@ -113,16 +113,26 @@ def test_looks_are_read_as_they_are_described() -> None:
     torch.testing.assert_close(middle, centers - 0.5 / 16, atol=0.02, rtol=0)
 
 
+CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"size": "huge"}, "large"),
         ({"canvas_px": (100, 224)}, "multiples of patch_px"),
         ({"answer": {"name": "pixels"}}, "read from a canvas"),
-        ({"relevance": "doubt", "canvas": {"dim": 32, "depth": 1, "num_heads": 2}}, "dense answers have 'doubt'"),
+        ({"relevance": "doubt", "canvas": CANVAS}, "dense answers have 'doubt'"),
         ({"answer": {"name": "pixel"}}, "pixels"),
         ({"overlaps": 1.0}, "overlaps is 1.0"),
         ({"overlaps": (0.5, 0.5)}, "each of 3 zooms"),
+        (
+            {"canvas": CANVAS, "answer": {"name": "segments", "width": (16, 8)}},
+            "the answer 'segments' has no option 'width'. Did you mean 'widths'",
+        ),
+        ({"answer": {"name": "token_classes", "num_outputs": 5}}, "no option 'num_outputs'.*Known: hidden"),
+        ({"answer": {"hidden": 5}}, "unknown answer ''"),
+        ({"canvas": {**CANVAS, "reader": {"name": "conv", "chanels": 3}}}, "no option 'chanels'. Did you mean 'chan"),
     ],
 )
 def test_settings_that_do_not_go_together(settings: dict[str, Any], words: str) -> None:
