@@ -11,7 +11,7 @@ from foveate.core import Opening
 from foveate.errors import UsageError, suggest
 from foveate.models.answers import ANSWERS
 from foveate.models.canvas import CanvasConfig
-from foveate.models.elastic_encoder import ELASTIC_SIZES
+from foveate.models.elastic_encoder import ELASTIC_SIZES, ElasticEncoderConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,8 @@ class ElasticTokensConfig:
     """What agents are told of how much each patch mattered: attention rollout (which costs the fast attention), or the
     softmax of it, which hardly differs from patch to patch (the paper's code)."""
     latent_block: int | None = None
-    """Agents are told the tokens that enter this block of the encoder; None: those that leave the last."""
+    """Agents are told the tokens that enter this block of the encoder, one that sees all glimpses; None: those that
+    leave the last."""
     zooms: tuple[float, ...] = (1.0, 0.5, 0.25)
     """Sides of the candidates, as shares of the scene's shorter side; none is closer than native resolution."""
     overlaps: float | tuple[float, ...] = 0.5
@@ -70,9 +71,17 @@ class ElasticTokensConfig:
     """The paper's sensor: corners rounded down, every patch sampled at points."""
 
     def __post_init__(self) -> None:
+        for name in ("patch_px", "glimpse_grid", "max_looks"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if isinstance(self.size, str) and self.size not in ELASTIC_SIZES:
             raise UsageError(
                 f"no size {self.size!r}; known: {', '.join(ELASTIC_SIZES)}.{suggest(self.size, ELASTIC_SIZES)}"
+            )
+        first, depth = self.encoder_config.first_shared, self.encoder_config.depth
+        if self.latent_block is not None and self.latent_block not in range(first, depth):
+            raise UsageError(
+                f"latent_block is {self.latent_block}; the blocks that see all glimpses are {first} to {depth - 1}"
             )
         if self.canvas_px[0] % self.patch_px or self.canvas_px[1] % self.patch_px:
             raise UsageError(f"canvas_px is {self.canvas_px}; both must be multiples of patch_px, {self.patch_px}")
@@ -108,6 +117,13 @@ class ElasticTokensConfig:
     def shape(self) -> Mapping[str, int]:
         """dim, depth and num_heads of the encoder."""
         return ELASTIC_SIZES[self.size] if isinstance(self.size, str) else self.size
+
+    @property
+    def encoder_config(self) -> ElasticEncoderConfig:
+        shared = self.shape["depth"] if self.compute == "reencode" else self.shared_depth
+        given = {"patch_px": self.patch_px, "num_bands": self.num_bands, "stem": self.stem}
+        values = {**self.shape, **given, "shared_depth": shared, "layer_scale": self.layer_scale}
+        return from_plain(ElasticEncoderConfig, values, where="the encoder")
 
     @property
     def canvas_config(self) -> CanvasConfig:

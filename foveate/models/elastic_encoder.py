@@ -57,6 +57,11 @@ class ElasticEncoderConfig:
         if not 1 <= self.shared_depth <= self.depth:
             raise UsageError(f"shared_depth is {self.shared_depth}; it must be between 1 and the depth, {self.depth}")
 
+    @property
+    def first_shared(self) -> int:
+        """The first block that sees all glimpses; the number of those that see one at a time."""
+        return self.depth - self.shared_depth
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fused:
@@ -87,7 +92,7 @@ class ElasticEncoder(nn.Module):
         patch units."""
         tokens = self.patches(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         tokens = tokens + corner_encoding(boxes, self.config.dim)
-        for block in self.blocks[: self.config.depth - self.config.shared_depth]:
+        for block in self.blocks[: self.config.first_shared]:
             tokens = block(tokens)
         return tokens
 
@@ -96,10 +101,10 @@ class ElasticEncoder(nn.Module):
         given too; ``weigh``: the importance, which costs the fast attention."""
         tokens = torch.cat([self.start.expand(len(kept), -1, -1).to(kept.dtype), kept], dim=1)
         mask = torch.cat([mask.new_ones(len(kept), 1), mask], dim=1)
-        first = self.config.depth - self.config.shared_depth
         tapped: Tensor | None = None
         flow: Tensor | None = None
         block: Any
+        first = self.config.first_shared
         for number, block in enumerate(list(self.blocks)[first:], start=first):
             tapped = tokens if number == tap else tapped
             if weigh:
@@ -115,7 +120,7 @@ class ElasticEncoder(nn.Module):
         """Multiply-adds of :meth:`extract`, per row."""
         c = self.config
         hidden = int(c.dim * c.mlp_ratio)
-        return num_patches * self.patches.macs() + (c.depth - c.shared_depth) * block_macs(num_patches, c.dim, hidden)
+        return num_patches * self.patches.macs() + c.first_shared * block_macs(num_patches, c.dim, hidden)
 
     def fuse_macs(self, num_patches: int) -> int:
         """Multiply-adds of :meth:`fuse`, per row."""

@@ -27,7 +27,7 @@ from foveate.models.answers import ANSWERS, AnswerShape, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
 from foveate.models.canvas import Canvas, pooled, pooled_macs
 from foveate.models.elastic_config import ElasticTokensConfig
-from foveate.models.elastic_encoder import ElasticEncoder, ElasticEncoderConfig
+from foveate.models.elastic_encoder import ElasticEncoder
 from foveate.models.mosaic import blank, paint_macs, painted
 from foveate.models.preprocess import Preprocess
 from foveate.models.zooms import gains, square_candidates, zoom_grids
@@ -63,17 +63,7 @@ class ElasticTokens(nn.Module):
         super().__init__()
         self.config = c = config
         self.preprocess = Preprocess(value_range=c.value_range, mean=c.mean, std=c.std)
-        shared = c.shape["depth"] if c.compute == "reencode" else c.shared_depth
-        self.encoder = ElasticEncoder(
-            ElasticEncoderConfig(
-                **c.shape,
-                shared_depth=shared,
-                patch_px=c.patch_px,
-                num_bands=c.num_bands,
-                stem=c.stem,
-                layer_scale=c.layer_scale,
-            )
-        )
+        self.encoder = ElasticEncoder(c.encoder_config)
         self.grid = c.patch_grid
         self.canvas: Canvas | None = None
         if c.canvas is not None:

@@ -124,6 +124,13 @@ CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
         ({"answer": {"name": "pixels"}}, "read from a canvas"),
         ({"relevance": "doubt", "canvas": CANVAS}, "dense answers have 'doubt'"),
         ({"answer": {"name": "pixel"}}, "pixels"),
+        ({"max_looks": 0}, "max_looks is 0; it must be at least 1"),
+        ({"glimpse_grid": 0}, "glimpse_grid is 0; it must be at least 1"),
+        ({"latent_block": 3}, "latent_block is 3; .* 0 to 2"),
+        ({"latent_block": -1}, "latent_block is -1"),
+        ({"latent_block": 0, "compute": "cached"}, "latent_block is 0; .* 1 to 2"),  # its tokens see one glimpse only
+        ({"shared_depth": 4, "compute": "cached"}, "shared_depth is 4; .* between 1 and the depth, 3"),
+        ({"size": {"dim": 32, "depth": 3}}, "the encoder: .*num_heads"),
         ({"overlaps": 1.0}, "overlaps is 1.0"),
         ({"overlaps": (0.5, 0.5)}, "each of 3 zooms"),
         (
