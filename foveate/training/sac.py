@@ -67,7 +67,8 @@ class SacBatch(Rowwise):
 
 @dataclass(frozen=True, kw_only=True)
 class SacLoss:
-    """0-d tensors with gradient, each to its own parameters only; the rest detached."""
+    """0-d tensors, the first three with gradient, each to be differentiated by its own parameters only
+    (``SacLearner._step``): the policy's reaches the critic too."""
 
     policy: Tensor
     critic: Tensor
