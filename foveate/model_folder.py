@@ -29,7 +29,7 @@ from foveate.plain import plain
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import System, SystemSpec, build
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, BUDGETS, CARD = "foveate.json", "budgets.json", "README.md"
 WEIGHTS = {
     "model": "model.safetensors",
@@ -40,7 +40,20 @@ SHIPPED = Path(__file__).parent / "assets" / "models"
 MAY_CHANGE = (CARD,)  # people write into it; its hash only tells whether they did
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
-MIGRATIONS: dict[int, Migration] = {}
+
+
+def _without_action_dim(values: dict[str, Any]) -> dict[str, Any]:
+    """Of set_q, which judges as many dimensions of an action as the family's looks have: null said the same."""
+    system = values.get("system")
+    critic = system.get("critic") if isinstance(system, dict) else None
+    config = critic.get("config") if isinstance(critic, dict) else None
+    if not isinstance(config, dict) or config.get("action_dim", 0) is not None:
+        return values
+    config = {key: value for key, value in config.items() if key != "action_dim"}
+    return {**values, "system": {**values["system"], "critic": {**values["system"]["critic"], "config": config}}}
+
+
+MIGRATIONS: dict[int, Migration] = {1: _without_action_dim}
 """For each older format, what turns its ``foveate.json`` into that of the next one; the number is set by the caller."""
 
 

@@ -21,16 +21,13 @@ from foveate.policies.elements import SetAgentConfig, SetReader
 class SetQConfig(SetAgentConfig):
     """Shape of a :class:`SetQ`."""
 
-    action_dim: int | None = None
-    """d; None: 3 where the family zooms, else 2."""
-
 
 class _Opinion(nn.Module):
     """Q(s, a) from a reader of its own."""
 
-    def __init__(self, config: SetQConfig, action_dim: int) -> None:
+    def __init__(self, config: SetQConfig) -> None:
         super().__init__()
-        hidden = config.hidden_dim
+        hidden, action_dim = config.hidden_dim, 3 if config.zoom else 2
         self.reader = SetReader(config)
         self.action = nn.Sequential(nn.Linear(action_dim, hidden), nn.LayerNorm(hidden, eps=NORM_EPS), nn.GELU())
         self.head = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.GELU(), nn.Linear(hidden, 1))
@@ -49,8 +46,7 @@ class SetQ(nn.Module):
     def __init__(self, config: SetQConfig) -> None:
         super().__init__()
         self.config = config
-        dim = config.action_dim or (3 if config.zoom else 2)
-        self.opinions = nn.ModuleList(_Opinion(config, dim) for _ in range(2))
+        self.opinions = nn.ModuleList(_Opinion(config) for _ in range(2))
         self.reader = SetReader(config)
         self.head = nn.Sequential(
             nn.Linear(config.hidden_dim, config.hidden_dim), nn.GELU(), nn.Linear(config.hidden_dim, 1)

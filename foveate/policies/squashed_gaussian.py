@@ -58,7 +58,7 @@ class SquashedGaussian(nn.Module):
         """The mode's look, or with noise ``[n, 1, a]`` uniform in (0, 1) a draw's."""
         loc, scale = self.moments(observation)
         raw = loc if noise is None else loc + scale * standard_normal(noise, like=loc)
-        place = _squash(raw)
+        place = self._place(raw)
         return Look(
             action={"raw": raw[:, None], "place": place[:, None]},
             viewpoints=self._viewpoints(observation, place.detach())[:, None],
@@ -71,7 +71,7 @@ class SquashedGaussian(nn.Module):
         loc, scale = self.moments(observation)
         raw = loc + scale * standard_normal(noise, like=loc)
         log_prob = _log_prob(raw, loc, scale)[:, None]
-        action = {"raw": raw[:, None], "place": _squash(raw)[:, None]}
+        action = {"raw": raw[:, None], "place": self._place(raw)[:, None]}
         return Choices(action=action, log_prob=log_prob, weight=torch.ones_like(log_prob))
 
     def score(self, observation: Observation, action: Mapping[str, Tensor], behaviour: Mapping[str, Tensor]) -> Score:
@@ -96,9 +96,16 @@ class SquashedGaussian(nn.Module):
         hidden = self.config.hidden_dim
         return self.reader.macs(observation) + hidden * (hidden + 2 * self.num_dims)
 
+    def _place(self, raw: Tensor) -> Tensor:
+        """(y, x) or (y, x, s) in [0, 1], as many as the family's looks have: a fixed s is part of the action too."""
+        place = _squash(raw)
+        if not self.config.zoom or self.config.fixed_zoom is None:
+            return place
+        return torch.cat([place, torch.full_like(place[:, :1], self.config.fixed_zoom)], dim=1)
+
     def _viewpoints(self, observation: Observation, place: Tensor) -> Tensor:
         closest, widest = native_half_extents(observation), widest_half_extents(observation)
-        zoom = place[:, 2:] if place.shape[1] == 3 else torch.full_like(place[:, :1], self.config.fixed_zoom or 0.0)
+        zoom = place[:, 2:] if self.config.zoom else torch.zeros_like(place[:, :1])
         if self.config.whole_px:
             sizes = observation.sizes_px.to(place.device)
             sides = tuple(_snapped(half[:, 0] * sizes[:, 0]) for half in (closest, widest))

@@ -104,7 +104,7 @@ def test_it_holds_the_files_of_the_design_and_says_where_it_comes_from(folder: P
         "policy/weights.safetensors",
     ]  # fmt: skip
     manifest = read_manifest(folder)
-    assert (manifest.format, manifest.contract, manifest.labels) == (1, 1, ("cat", "dog", "newt"))
+    assert (manifest.format, manifest.contract, manifest.labels) == (2, 1, ("cat", "dog", "newt"))
     assert manifest.provenance["command"] == PROVENANCE["command"]
     assert manifest.provenance["versions"]["torch"] == version("torch")
     assert set(manifest.files) == set(names) - {MANIFEST}
@@ -206,7 +206,7 @@ def test_a_shipped_model_can_be_loaded_and_asked(name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"format": 2}, "made by a newer foveate: format 2; this one reads up to 1; upgrade"),
+        ({"format": 3}, "made by a newer foveate: format 3; this one reads up to 2; upgrade"),
         ({"format": None}, "no format number"),
         ({"format": True}, "no format number"),
         ({"format": 0}, "no format number"),
@@ -264,7 +264,9 @@ def test_weights_of_another_shape_are_refused(folder: Path) -> None:
 
 
 def test_older_formats_go_through_the_table(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _edit(folder, format=1)
     monkeypatch.setattr(model_folder, "FORMAT_VERSION", 3)
+    monkeypatch.setattr(model_folder, "MIGRATIONS", {})
     with pytest.raises(ModelFolderError, match="format 1, which is no longer read"):
         load_system(folder)
     steps = {
@@ -274,6 +276,29 @@ def test_older_formats_go_through_the_table(folder: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(model_folder, "MIGRATIONS", steps)
     manifest = load_system(folder).manifest
     assert (manifest.format, manifest.labels) == (3, ("x", "y"))
+
+
+def test_a_critic_of_format_1_was_told_no_dimensions_of_an_action(tmp_path: Path) -> None:
+    spec = glance_focus().spec
+    spec = replace(spec, policy=PartSpec(name="squashed_gaussian"), critic=PartSpec(name="set_q"))
+    folder = save(build(spec), tmp_path / "model", provenance=PROVENANCE)
+    system = json.loads((folder / MANIFEST).read_text())["system"]
+    assert "action_dim" not in system["critic"]["config"]
+    for told, is_read in ((None, True), (2, False)):
+        system["critic"]["config"]["action_dim"] = told
+        _edit(folder, format=1, system=system)
+        if is_read:
+            assert load_system(folder).system.critic.config == build(spec).critic.config
+        else:
+            with pytest.raises(ModelFolderError, match="no setting 'action_dim'"):
+                load_system(folder)
+
+
+@pytest.mark.parametrize("system", [3, {}, {"critic": None}, {"critic": 3}, {"critic": {"name": "set_q", "config": 3}}])
+def test_a_system_of_format_1_that_is_none_is_refused_as_ever(folder: Path, system: Any) -> None:
+    _edit(folder, format=1, system=system)
+    with pytest.raises(ModelFolderError, match="system"):
+        load_system(folder)
 
 
 def test_places_that_are_no_model(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from foveate.geometry.viewpoint import grid_centers
 from foveate.noise import Noise
 from foveate.policies.spatial import Spatial, SpatialConfig
 from foveate.policies.squashed_gaussian import SquashedGaussian, SquashedGaussianConfig
+from foveate.system import PartSpec, build
 from foveate.training.replay import Replay, looked_again, remembered
 from foveate.training.resuming import resume_run
 from foveate.training.sac import SacBatch, SacConfig, blend, sac_loss
@@ -187,6 +189,20 @@ def test_every_family_learns_with_every_learner_and_agent(family: str, agent: st
     assert moved == {"model", "policy", "critic"}
     assert any("losses/entropy" in row for row in result.metrics)
     assert "eval/gap" in result.metrics[-1]
+
+
+@pytest.mark.parametrize("family", ["glance_focus", "elastic_tokens"])
+def test_a_zoom_that_is_fixed_is_judged_but_not_learned(family: str) -> None:
+    spec = tiny_system(family=family, policy="squashed_gaussian", critic="set_q").spec
+    settings = {**spec.policy.config, "fixed_zoom": 0.25}
+    system = build(replace(spec, policy=PartSpec(name="squashed_gaussian", config=settings)))
+    run = trainer(system=system, learner="sac", sac=SAC, steps=4)
+    run.run()
+    place = run.agent.replay.store["action/place"]
+    assert system.policy.num_dims == run.agent.replay.store["action/raw"].shape[-1] == 2
+    assert place.shape[-1] == (3 if system.policy.config.zoom else 2)
+    assert (place[..., 2:] == 0.25).all()
+    assert run.agent._target_entropy(torch.ones(1, 1)) == -2.0  # of what is drawn
 
 
 def test_stopped_and_resumed_equals_uninterrupted(tmp_path: Path) -> None:
