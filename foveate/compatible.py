@@ -14,8 +14,7 @@ from foveate.errors import DataError, IncompatibleError
 def check_compatible(scenes: Scenes, player: Player) -> None:
     """Facts are checked once, before the first glimpse: no part is asked for its name or class.
 
-    Policies and critics state ``needs_grid``, ``needs_relevance`` and ``needs_seen`` as class attributes (False when
-    absent).
+    Policies and critics state ``needs_grid``, ``needs_relevance`` and ``needs_seen`` as attributes (False when absent).
     Raises DataError for an empty batch and IncompatibleError, which says the remedy, for parts that do not fit.
     """
     if len(scenes) == 0:

@@ -373,7 +373,7 @@ class ActiveModel(Protocol):
 class Policy(Protocol):
     """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise.
 
-    Facts, False when absent: class attributes ``needs_grid`` (candidates on a regular grid), ``needs_relevance`` and
+    Facts, False when absent: attributes ``needs_grid`` (candidates on a regular grid), ``needs_relevance`` and
     ``needs_seen``, checked before the first glimpse, of critics too.
     """
 

@@ -46,6 +46,7 @@ class SetQ(nn.Module):
     def __init__(self, config: SetQConfig) -> None:
         super().__init__()
         self.config = config
+        self.needs_seen = config.seen_dim > 0
         self.opinions = nn.ModuleList(_Opinion(config) for _ in range(2))
         self.reader = SetReader(config)
         self.head = nn.Sequential(

@@ -47,6 +47,7 @@ class SquashedGaussian(nn.Module):
     def __init__(self, config: SquashedGaussianConfig) -> None:
         super().__init__()
         self.config = c = config
+        self.needs_seen = c.seen_dim > 0
         self.num_dims = 3 if c.zoom and c.fixed_zoom is None else 2
         self.noise_shape = (1, self.num_dims)
         self.reader = SetReader(c)

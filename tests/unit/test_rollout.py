@@ -328,6 +328,9 @@ def test_parts_that_do_not_fit_are_refused_before_the_first_glimpse() -> None:
     refused("Cam needs a relevance.*relevance='gradcam'", policy=POLICY_CASES["cam"]())
     refused("Gaussian needs candidates on a regular grid", system="tokens", policy=POLICY_CASES["gaussian"](shape))
     refused("MapValue needs candidates on a regular grid", system="frontier", critic=CRITIC_CASES["map_value"](shape))
+    of_seen = replace(shape, seen_dim=7)  # built for a family that says what was seen
+    refused("SquashedGaussian reasons about what was seen", policy=POLICY_CASES["squashed_gaussian"](of_seen))
+    refused("SetQ reasons about what was seen", critic=CRITIC_CASES["set_q"](of_seen))
     refused("no critic", critic=None, ask=frozenset({"value"}))
     refused("pass task=", task=None, ask=frozenset({"certainty"}))
     refused("look without end", stop=None, max_looks=None)
