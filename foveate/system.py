@@ -1,8 +1,9 @@
 """A system: a model with the policy that guides it, the critic that judges it and the task it is for.
 
 This is what is trained, saved, loaded and asked. A spec names the parts and their configs in plain values; building one
-checks that they fit together. Policy and critic configs take what they must know of the model (feature_dim, grid, ...)
-from its :class:`foveate.core.ObservationShape`, by field name, unless the spec says it.
+checks that they fit together. Model configs take the number of answers from the task, policy and critic configs what
+they must know of the model (feature_dim, grid, ...) from its :class:`foveate.core.ObservationShape`, by field name,
+unless the spec says it.
 """
 
 from __future__ import annotations
@@ -90,12 +91,23 @@ class System:
         return self
 
 
-def build(spec: SystemSpec) -> System:
-    """Fresh parts, randomly initialised (seed torch first). Raises UsageError for unknown names and settings."""
+def build(spec: SystemSpec, *, num_outputs: int | None = None) -> System:
+    """Fresh parts, randomly initialised (seed torch first); ``num_outputs`` of the model, as many as the task asks for
+    when None.
+
+    Raises UsageError for unknown names and settings, IncompatibleError for a model of another number of answers."""
     task, task_spec = _part(TASKS, spec.task)
-    model, model_spec = _part(MODELS, spec.model)
-    policy, policy_spec = _part(POLICIES, spec.policy, model.observation_shape)
-    critic, critic_spec = _part(CRITICS, spec.critic, model.observation_shape) if spec.critic else (None, None)
+    wanted = task.num_outputs if num_outputs is None else num_outputs
+    model, model_spec = _part(MODELS, spec.model, {"num_outputs": wanted})
+    given = model_spec.config.get("num_outputs", wanted)
+    if given != wanted and TASKS.facts(spec.task.name).get("tells_apart", True):
+        raise IncompatibleError(
+            f"the model {spec.model.name!r} has num_outputs={given}, and the task {spec.task.name!r} asks for "
+            f"{wanted}: leave num_outputs out, or name as many things in the task"
+        )
+    told = vars(model.observation_shape)
+    policy, policy_spec = _part(POLICIES, spec.policy, told)
+    critic, critic_spec = _part(CRITICS, spec.critic, told) if spec.critic else (None, None)
     full = SystemSpec(model=model_spec, policy=policy_spec, task=task_spec, critic=critic_spec)
     return System(spec=full, model=model, policy=policy, task=task, critic=critic)
 
@@ -127,16 +139,16 @@ def with_outputs(system: System, num_outputs: int) -> SystemSpec:
 def fresh_policy(name: str, shape: ObservationShape, **config: Any) -> Any:
     """A registered policy for models of this shape, with its default settings but for ``config``: how controls are
     made."""
-    return _part(POLICIES, PartSpec(name=name, config=config), shape)[0]
+    return _part(POLICIES, PartSpec(name=name, config=config), vars(shape))[0]
 
 
-def _part(registry: Registry[Any], spec: PartSpec, shape: ObservationShape | None = None) -> tuple[Any, PartSpec]:
+def _part(registry: Registry[Any], spec: PartSpec, told: Mapping[str, Any] | None = None) -> tuple[Any, PartSpec]:
+    """The part, and its spec with the full config; of what it is ``told`` it takes what its config has and lacks."""
     part_class, facts = registry.get(spec.name), registry.facts(spec.name)
     config_class = resolve(facts["config"])
-    values = {**facts.get("defaults", {}), **spec.config}
-    if shape is not None:
-        wanted = {f.name for f in fields(config_class)}
-        values = {key: value for key, value in vars(shape).items() if key in wanted} | values
+    wanted = {f.name for f in fields(config_class)}
+    known = {key: value for key, value in (told or {}).items() if key in wanted}
+    values = {**known, **facts.get("defaults", {}), **spec.config}
     config = from_plain(config_class, values, where=f"the {registry.kind} {spec.name!r}")
     return part_class(config), PartSpec(name=spec.name, config=to_plain(config))
 

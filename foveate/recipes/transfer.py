@@ -18,8 +18,9 @@ def head_of(system: System) -> Names:
     """The weights whose shape depends on the number of answers: found by asking for one more.
 
     Raises IncompatibleError for a family that has no such number. Torch's random state is left as it was."""
+    count = system.spec.model.config.get("num_outputs", 0) + 1
     with torch.random.fork_rng(devices=[]):
-        other = build(with_outputs(system, system.spec.model.config.get("num_outputs", 0) + 1)).modules()
+        other = build(with_outputs(system, count), num_outputs=count).modules()
     return {
         part: _differing(module.state_dict(), other[part].state_dict()) for part, module in system.modules().items()
     }

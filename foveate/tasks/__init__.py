@@ -1,8 +1,9 @@
 """Tasks: what is asked of a scene, how the answer is scored, and how sure it is.
 
 Facts: ``config`` is the config class; ``learns_from_labels`` says that class numbers ``[n]`` are target enough, with
-``class_names`` in the config, as a folder of labelled pictures gives them (False when absent); ``does`` is the word
-for doing it, by which people ask for a model (the name itself when absent).
+``class_names`` in the config, as a folder of labelled pictures gives them (False when absent); ``tells_apart`` says
+that models must have as many outputs as it asks for (True when absent); ``does`` is the word for doing it, by which
+people ask for a model (the name itself when absent).
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ TASKS.register(
     "reconstruction",
     "foveate.tasks.reconstruction:Reconstruction",
     config="foveate.tasks.reconstruction:ReconstructionConfig",
+    tells_apart=False,
     does="reconstruct",
     summary="what does the whole scene look like?",
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+import torch
 from torch import nn
 
 from foveate.errors import IncompatibleError
@@ -23,11 +26,31 @@ def spec(*, readout: dict[str, object] | None = None) -> SystemSpec:
 def test_with_other_outputs_the_agent_is_told_anew() -> None:
     """The summary of a map readout grows with the number of answers, and the critic reads it."""
     system = build(spec(readout={"name": "map", "grid": (4, 4)}))
-    other = build(with_outputs(system, 5))
+    other = build(with_outputs(system, 5), num_outputs=5)
     assert other.spec.model.config["num_outputs"] == 5
     widths = [one.spec.critic.config["summary_dim"] for one in (system, other) if one.spec.critic]
     assert widths[1] == widths[0] + 3 * 2
     assert other.spec.policy == system.spec.policy
+
+
+@pytest.mark.parametrize("family", ["glance_focus", "elastic_tokens", "adaptivenn_tiny"])
+def test_the_model_is_told_how_many_answers_the_task_asks_for(family: str) -> None:
+    untold = replace(spec(), model=PartSpec(name=family))
+    torch.manual_seed(0)
+    system = build(untold)
+    assert system.model.config.num_outputs == system.spec.model.config["num_outputs"] == 3
+    assert build(system.spec).spec == system.spec
+    said = replace(untold, model=PartSpec(name=family, config={"num_outputs": 1}))
+    with pytest.raises(IncompatibleError, match=rf"'{family}' has num_outputs=1, .* 'classification' asks for 3"):
+        build(said)
+
+
+@pytest.mark.parametrize(("said", "known"), [({}, 1), ({"num_outputs": 3}, 3)])
+def test_a_model_that_answers_with_pixels_reads_no_number_of_outputs(said: dict[str, int], known: int) -> None:
+    config = {"canvas": {"dim": 32, "num_heads": 4}, "answer": {"name": "pixels"}, **said}
+    model, policy = PartSpec(name="elastic_tokens", config=config), PartSpec(name="spatial")
+    system = build(SystemSpec(model=model, policy=policy, task=PartSpec(name="reconstruction")))
+    assert system.model.config.num_outputs == known
 
 
 def test_a_family_without_outputs_is_refused_by_its_settings() -> None:
