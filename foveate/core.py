@@ -71,6 +71,12 @@ def concat(parts: Sequence[Any]) -> Any:
     return array_namespace(first).concat(list(parts), axis=0)
 
 
+def scene_major(steps: Sequence[Any]) -> Any:
+    """T batches of n rows as one of n * T, the steps of a scene together."""
+    order = np.arange(_num_rows(steps[0]) * len(steps)).reshape(len(steps), -1).T.ravel()
+    return take(concat(steps), order)
+
+
 def put(value: Any, rows: NDArray[np.int64], part: Any) -> Any:
     """``value`` with the given rows (integer indices, each once) replaced by ``part``; a new object, differentiable."""
     if value is None or len(rows) == 0:

@@ -21,7 +21,7 @@ from foveate.errors import UsageError
 from foveate.geometry.viewpoint import contains, grid_centers
 from foveate.layers.blocks import NORM_EPS
 from foveate.layers.corners import cell_encoding
-from foveate.layers.macs import block_macs, linear_macs
+from foveate.layers.macs import linear_macs
 from foveate.models.mosaic import MosaicReader
 from foveate.models.vit import INIT_STD, Block
 
@@ -92,7 +92,8 @@ class Canvas(nn.Module):
         c, cells = self.config, self.config.grid[0] * self.config.grid[1]
         into = linear_macs(1 + num_patches, self.tokens.in_features, c.dim)
         into += 0 if self.reader is None else self.reader.macs()
-        return into + c.depth * block_macs(1 + num_patches + cells, c.dim, 4 * c.dim)
+        blocks: Any = self.blocks
+        return into + sum(block.macs(1 + num_patches + cells) for block in blocks)
 
 
 def overlaps(viewpoints: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:

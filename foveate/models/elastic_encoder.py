@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from foveate.errors import UsageError
 from foveate.layers.blocks import NORM_EPS
 from foveate.layers.corners import corner_encoding
-from foveate.layers.macs import block_macs
 from foveate.models.stems import STEMS
 from foveate.models.vit import INIT_STD, Block
 
@@ -45,7 +44,6 @@ class ElasticEncoderConfig:
     """Blocks, the last ones, that see the patches of all glimpses; between 1 and ``depth``."""
     patch_px: int = 16
     num_bands: int = 3
-    mlp_ratio: float = 4.0
     stem: str = "linear"
     """How a patch becomes a token: a name of ``STEMS``."""
     layer_scale: float = 1e-4
@@ -81,8 +79,7 @@ class ElasticEncoder(nn.Module):
         self.patches = STEMS.get(c.stem)(num_bands=c.num_bands, patch_px=c.patch_px, dim=c.dim)
         self.start = nn.Parameter(torch.zeros(1, 1, c.dim))  # the class token: never masked, so there is no empty case
         self.blocks = nn.ModuleList(
-            Block(c.dim, num_heads=c.num_heads, mlp_ratio=c.mlp_ratio, layer_scale=c.layer_scale)
-            for _ in range(c.depth)
+            Block(c.dim, num_heads=c.num_heads, layer_scale=c.layer_scale) for _ in range(c.depth)
         )
         self.norm = nn.LayerNorm(c.dim, eps=NORM_EPS)
         nn.init.trunc_normal_(self.start, std=INIT_STD)
@@ -118,14 +115,13 @@ class ElasticEncoder(nn.Module):
 
     def extract_macs(self, num_patches: int) -> int:
         """Multiply-adds of :meth:`extract`, per row."""
-        c = self.config
-        hidden = int(c.dim * c.mlp_ratio)
-        return num_patches * self.patches.macs() + c.first_shared * block_macs(num_patches, c.dim, hidden)
+        blocks: Any = self.blocks[: self.config.first_shared]
+        return num_patches * self.patches.macs() + sum(block.macs(num_patches) for block in blocks)
 
     def fuse_macs(self, num_patches: int) -> int:
         """Multiply-adds of :meth:`fuse`, per row."""
-        c = self.config
-        return c.shared_depth * block_macs(1 + num_patches, c.dim, int(c.dim * c.mlp_ratio))
+        blocks: Any = self.blocks[self.config.first_shared :]
+        return sum(block.macs(1 + num_patches) for block in blocks)
 
 
 def _flow(weights: Tensor, mask: Tensor) -> Tensor:

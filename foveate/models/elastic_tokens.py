@@ -190,7 +190,7 @@ class ElasticTokens(nn.Module):
             part = slice(i * each, (i + 1) * each)
             at = (rows[:, None], turn[rows, i, None] * each + torch.arange(each, device=rows.device))
             extracted = self.encoder.extract(pixels[rows, part], boxes[rows, part])
-            kept, all_pixels = kept.to(extracted.dtype), all_pixels.to(pixels.dtype)
+            kept = kept.to(extracted.dtype)
             kept[at], all_pixels[at], all_boxes[at] = extracted, pixels[rows, part], boxes[rows, part]
         close = self._closeness(viewpoints).masked_fill(~valid, 0.0)
         candidates = state.candidates

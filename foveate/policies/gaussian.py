@@ -89,12 +89,6 @@ def corner_to_viewpoints(corner: Tensor, half_extents: Tensor) -> Tensor:
     return torch.cat([centers, half_extents.expand_as(centers)], dim=-1)
 
 
-def viewpoints_to_corner(viewpoints: Tensor) -> Tensor:
-    """Inverse of :func:`corner_to_viewpoints`: ``[..., 2]``; 0.5 on an axis that has no free range."""
-    centers, room = viewpoints[..., :2], 1 - viewpoints[..., 2:]
-    return torch.where(room > 0, (centers / room.clamp(min=1e-12) + 1) / 2, 0.5)
-
-
 def standard_normal(noise: Tensor, *, like: Tensor) -> Tensor:
     """Standard normal numbers ``[n, 2]`` by inverse CDF of the only look's noise ``[n, 1, 2]``."""
     uniform = torch.as_tensor(noise, device=like.device)[:, 0].double()

@@ -154,10 +154,6 @@ class ComposedSet:
     def key(self, index: int, epoch_seed: int) -> SceneKey:
         return SceneKey(dataset=self.fingerprint, index=int(index), epoch_seed=int(epoch_seed))
 
-    def keys(self, epoch_seed: int) -> list[SceneKey]:
-        """The keys of one epoch, in order of index."""
-        return [self.key(index, epoch_seed) for index in range(self.size)]
-
     def rebuild(self, key: SceneKey, *, masks: bool = False) -> tuple[NDArray[np.uint8], Targets]:
         """The scene ``[C, H, W]`` of a key and its targets, without a row axis. DataError for another set's key."""
         if key.dataset != self.fingerprint:

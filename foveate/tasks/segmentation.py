@@ -101,13 +101,6 @@ class Segmentation:
             for row in shares.tolist()
         ]
 
-    def confusion(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Pixels ``[K, K]`` by true class and answered class, over all scenes: for figures of a whole data set."""
-        answer, count = self._resized(prediction, target).max(1).indices, self.num_outputs  # 4 x faster than argmax
-        is_said = target != IGNORED
-        pairs = target[is_said] * count + answer[is_said]
-        return torch.bincount(pairs, minlength=count * count).reshape(count, count)
-
     def _counts(self, classes: Tensor, where: Tensor) -> Tensor:
         """Pixels ``[n, K]`` of every class, of those not ignored in ``where``."""
         flat = torch.where(where == IGNORED, self.num_outputs, classes).flatten(1)
@@ -121,15 +114,3 @@ class Segmentation:
         if logits.shape[-2:] == target.shape[-2:]:
             return logits
         return nn.functional.interpolate(logits, size=target.shape[-2:], mode="bilinear", align_corners=False)
-
-
-def overall(confusion: Tensor) -> dict[str, float]:
-    """Pixel accuracy, mean class accuracy and mean IoU of a whole data set from its summed confusion ``[K, K]``, over
-    the classes that occur."""
-    right, said, answered = confusion.diag().double(), confusion.sum(1).double(), confusion.sum(0).double()
-    occurs = said > 0
-    return {
-        "pixel_accuracy": float(right.sum() / said.sum().clamp(min=1)),
-        "mean_class_accuracy": float((right / said.clamp(min=1))[occurs].mean()),
-        "mean_iou": float((right / (said + answered - right).clamp(min=1))[occurs].mean()),
-    }

@@ -34,7 +34,7 @@ class PpoLearner:
         self.buffer: list[list[Part]] = []  # one entry per training step: its accumulated parts
 
     def collect(self, parts: list[Played]) -> None:
-        self.buffer.append([(transitions(played.episode, played.rewards), played.rewards) for played in parts])
+        self.buffer.append([(transitions(played.episode), played.rewards) for played in parts])
 
     @property
     def is_ready(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from foveate.core import Look, Observation, Rowwise, Seen, Task, concat, take
+from foveate.core import Observation, Rowwise, Seen, Task, scene_major
 from foveate.episode import Episode
 
 
@@ -40,7 +40,6 @@ class Transitions(Rowwise):
     action: Mapping[str, Tensor]
     behaviour: Mapping[str, Tensor] | None  # None, as log_prob, for policies that are not learned
     log_prob: Tensor | None  # [n * T]
-    reward: Tensor  # [n * T]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,23 +98,20 @@ def _distillation(episode: Episode, config: LossConfig) -> Tensor:
     return torch.stack(divergences).sum() * tau**2
 
 
-def transitions(episode: Episode, rewards: Tensor) -> Transitions:
+def transitions(episode: Episode) -> Transitions:
     """All looks of the episode, ready for a buffer: detached, scene-major."""
-    looked = [(event.observation.detach(), event.look) for event in episode.events if event.look is not None]
-    num_rows, num_steps = rewards.shape
-    order = torch.arange(num_rows * num_steps).reshape(num_steps, num_rows).T.flatten().to(rewards.device)
-
-    def stacked(parts: list[Any]) -> Any:
-        return take(concat(parts), order)
-
-    looks: list[Look] = [look for _, look in looked]
-    return Transitions(
-        observation=stacked([observation for observation, _ in looked]),
-        action=stacked([look.action for look in looks]),
-        behaviour=None if looks[0].behaviour is None else stacked([look.behaviour for look in looks]),
-        log_prob=None if looks[0].log_prob is None else stacked([look.log_prob for look in looks]),
-        reward=rewards.flatten(),
-    )
+    steps = [
+        Transitions(
+            observation=event.observation.detach(),
+            action=event.look.action,
+            behaviour=event.look.behaviour,
+            log_prob=event.look.log_prob,
+        )
+        for event in episode.events
+        if event.look is not None
+    ]
+    looked: Transitions = scene_major(steps)
+    return looked
 
 
 def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
@@ -144,9 +140,10 @@ def pack(transitions: Transitions) -> dict[str, Any]:
 
 def unpack(packed: Mapping[str, Any]) -> Transitions:
     """Inverse of :func:`pack`."""
-    parts = dict(packed["observation"])
+    values, parts = dict(packed), dict(packed["observation"])
+    values.pop("reward", None)  # of older checkpoints, which held the rewards twice
     parts["seen"] = None if parts["seen"] is None else Seen(**parts["seen"])
-    return Transitions(**{**packed, "observation": Observation(**parts)})
+    return Transitions(**{**values, "observation": Observation(**parts)})
 
 
 def _packed(value: Any) -> Any:

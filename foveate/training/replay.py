@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from foveate.core import Look, Observation, concat, take
+from foveate.core import Look, Observation
 from foveate.episode import Episode
 
 Plain = dict[str, Tensor]
@@ -120,13 +120,6 @@ def looked_again(model: Any, episodes: Remembered) -> list[Observation]:
         state = model.update(state, episodes.glimpses[:, step, None].to(device), look)
         seen.append(model.observe(state).detach())
     return seen
-
-
-def scene_major(steps: list[Any]) -> Any:
-    """Rows of T batches of n, as n * T rows, the steps of a scene together."""
-    num_rows = len(steps[0].num_looks)
-    order = torch.arange(num_rows * len(steps)).reshape(len(steps), num_rows).T.flatten()
-    return take(concat(steps), order.to(steps[0].num_looks.device))
 
 
 def _plain(episodes: Remembered) -> Plain:

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import OffPolicy, QCritic
+from foveate.core import OffPolicy, QCritic, scene_major
 from foveate.errors import IncompatibleError, TrainingError, UsageError
 from foveate.training.evaluating import evaluating
 from foveate.training.learners import Played
 from foveate.training.optimizer import decay_groups
 from foveate.training.parallel import World
-from foveate.training.replay import Remembered, Replay, looked_again, remembered, scene_major
+from foveate.training.replay import Remembered, Replay, looked_again, remembered
 from foveate.training.sac import SacBatch, SacConfig, blend, sac_loss
 
 

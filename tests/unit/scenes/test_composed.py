@@ -191,9 +191,8 @@ def test_a_key_of_another_set_is_refused() -> None:
         composed.rebuild(SceneKey(dataset="other", index=0, epoch_seed=0))
 
 
-def test_keys_of_an_epoch() -> None:
+def test_a_scene_beyond_the_set_is_refused() -> None:
     composed = ComposedSet(ComposedConfig(), size=3)
-    assert composed.keys(9) == [composed.key(i, 9) for i in range(3)]
     with pytest.raises(UsageError, match="this set has 3 scenes"):
         composed.batch(np.array([3]), 0)
 
