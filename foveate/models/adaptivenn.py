@@ -122,6 +122,7 @@ class AdaptiveNN(nn.Module):
     def __init__(self, config: AdaptiveNNConfig) -> None:
         super().__init__()
         self.config = c = config
+        self.max_looks, self.value_range, self.num_bands = c.max_looks, c.value_range, c.num_bands
         trunk_depth, slope = c.glance_depth - c.head_blocks, c.drop_path / (c.glance_depth - 1)
         self.preprocess = Preprocess(value_range=c.value_range, mean=c.mean, std=c.std)
         self.glance = Vit(c.vit(c.glance_px, trunk_depth, (0.0, slope * (trunk_depth - 1))))
@@ -148,18 +149,6 @@ class AdaptiveNN(nn.Module):
             )
         )
         self.focus_head = PooledHead(c.embed_dim, c.num_outputs)
-
-    @property
-    def max_looks(self) -> int:
-        return self.config.max_looks
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        return self.config.value_range
-
-    @property
-    def num_bands(self) -> int:
-        return self.config.num_bands
 
     @property
     def observation_shape(self) -> ObservationShape:

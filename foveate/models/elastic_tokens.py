@@ -62,6 +62,8 @@ class ElasticTokens(nn.Module):
     def __init__(self, config: ElasticTokensConfig) -> None:
         super().__init__()
         self.config = c = config
+        self.opening: Opening = c.opening
+        self.max_looks, self.value_range, self.num_bands = c.max_looks, c.value_range, c.num_bands
         self.preprocess = Preprocess(value_range=c.value_range, mean=c.mean, std=c.std)
         self.encoder = ElasticEncoder(c.encoder_config)
         self.grid = c.patch_grid
@@ -85,22 +87,6 @@ class ElasticTokens(nn.Module):
             self.auxiliary = CellPlaces(dim=self._cell_dim, num_outputs=1, grid=self.cell_grid)
 
     # -- facts -----------------------------------------------------------------------------------------------------
-
-    @property
-    def opening(self) -> Opening:
-        return self.config.opening
-
-    @property
-    def max_looks(self) -> int:
-        return self.config.max_looks
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        return self.config.value_range
-
-    @property
-    def num_bands(self) -> int:
-        return self.config.num_bands
 
     @property
     def camera(self) -> Camera | None:

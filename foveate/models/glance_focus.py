@@ -101,7 +101,8 @@ class GlanceFocus(nn.Module):
     def __init__(self, config: GlanceFocusConfig) -> None:
         super().__init__()
         self.config = config
-        bands = config.num_bands
+        self.max_looks, self.value_range = config.max_looks, config.value_range
+        self.num_bands = bands = config.num_bands
         self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
         self.glance_net = BACKBONES.made(config.glance, num_bands=bands, image_px=config.glance_px)
         self.focus_net = BACKBONES.made(config.focus, num_bands=bands, image_px=config.focus_px)
@@ -115,18 +116,6 @@ class GlanceFocus(nn.Module):
         self.auxiliary: Any = None
         if config.auxiliary != "none":
             self.auxiliary = self.readout.auxiliary(config.auxiliary, dim=config.state_dim, grid=config.state_grid)
-
-    @property
-    def max_looks(self) -> int | None:
-        return self.config.max_looks
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        return self.config.value_range
-
-    @property
-    def num_bands(self) -> int:
-        return self.config.num_bands
 
     @property
     def observation_shape(self) -> ObservationShape:

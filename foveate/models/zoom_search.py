@@ -110,6 +110,7 @@ class ZoomSearch(nn.Module):
     def __init__(self, config: ZoomSearchConfig) -> None:
         super().__init__()
         self.config = config
+        self.value_range, self.num_bands = config.value_range, config.num_bands
         self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
         self.net = BACKBONES.made(config.net, num_bands=config.num_bands, image_px=config.glimpse_px)
         self.norm = nn.LayerNorm(self.net.dim)
@@ -120,14 +121,6 @@ class ZoomSearch(nn.Module):
         self.answer = nn.Sequential(
             nn.Linear(self.pool.dim_out, config.hidden_dim), nn.GELU(), nn.Linear(config.hidden_dim, config.num_outputs)
         )
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        return self.config.value_range
-
-    @property
-    def num_bands(self) -> int:
-        return self.config.num_bands
 
     @property
     def observation_shape(self) -> ObservationShape:
