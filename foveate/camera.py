@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from foveate.core import Glimpses, Scenes, as_numpy
 from foveate.errors import UsageError
-from foveate.geometry.patches import patch_boxes
+from foveate.geometry.patches import joined, patch_boxes
 from foveate.geometry.viewpoint import Array, from_boxes_px, to_boxes_px
 
 
@@ -48,13 +47,10 @@ class PatchedScenes:
         if size_px[0] % g or size_px[1] % g:
             raise UsageError(f"a glimpse of {size_px[0]}x{size_px[1]} px has no {g}x{g} patches of one size")
         boxes = to_boxes_px(as_numpy(viewpoints), self.sizes_px)
-        patches = from_boxes_px(patch_boxes(np.floor(boxes), g, whole_px=True), self.sizes_px)
+        patches = from_boxes_px(patch_boxes(boxes, g, whole_px=True), self.sizes_px)
         each = None if valid is None else np.repeat(as_numpy(valid), g * g, axis=1)
         read = self.scenes.read(patches, (size_px[0] // g, size_px[1] // g), each, antialias=antialias)
-        xp, n, k = array_namespace(read.pixels), len(self), boxes.shape[1]
-        tiles = xp.reshape(read.pixels, (n, k, g, g, *read.pixels.shape[2:]))
-        pixels = xp.reshape(xp.permute_dims(tiles, (0, 1, 4, 2, 5, 3, 6)), (n, k, tiles.shape[4], *size_px))
-        return Glimpses(pixels=pixels, decoded_px=read.decoded_px, read_bytes=read.read_bytes)
+        return Glimpses(pixels=joined(read.pixels, g), decoded_px=read.decoded_px, read_bytes=read.read_bytes)
 
     def max_read_bytes(self) -> NDArray[np.int64]:
         return self.scenes.max_read_bytes() * self.grid**2

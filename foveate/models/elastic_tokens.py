@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from foveate.camera import PatchCamera
 from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Price, Rowwise, Seen, TrainingLook
-from foveate.geometry.patches import patch_boxes
+from foveate.geometry.patches import cut, patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
 from foveate.models.answers import ANSWERS, AnswerShape, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
@@ -168,7 +168,7 @@ class ElasticTokens(nn.Module):
         """The valid glimpses in the next free slots."""
         each = self.config.glimpse_grid**2
         normed = self.preprocess(glimpses)
-        pixels, boxes = self._patches(normed), self._boxes(viewpoints, state.sizes_px)
+        pixels, boxes = cut(normed, self.config.glimpse_grid), self._boxes(viewpoints, state.sizes_px)
         kept, all_pixels, all_boxes = state.kept.clone(), state.pixels.clone(), state.boxes.clone()
         turn = state.num_seen[:, None] + valid.cumsum(1) - 1  # [n, k] slot of each valid glimpse
         for i in range(valid.shape[1]):
@@ -299,18 +299,10 @@ class ElasticTokens(nn.Module):
 
     # -- geometry --------------------------------------------------------------------------------------------------
 
-    def _patches(self, pixels: Tensor) -> Tensor:
-        """``[n, k * g * g, C, h, w]`` of glimpses ``[n, k, C, g * h, g * w]``."""
-        side, g = self.config.patch_px, self.config.glimpse_grid
-        n, k, bands = pixels.shape[:3]
-        tiles = pixels.reshape(n, k, bands, g, side, g, side).permute(0, 1, 3, 5, 2, 4, 6)
-        return tiles.reshape(n, k * g * g, bands, side, side)
-
     def _boxes(self, viewpoints: Tensor, sizes_px: Tensor) -> Tensor:
         """Boxes ``[n, k * g * g, 4]`` of the patches, in patches of the canvas."""
-        boxes, is_whole = to_boxes_px(viewpoints, sizes_px), self.config.legacy_sampling
-        # The camera rounds corners down, whatever policy chose them.
-        patches = patch_boxes(boxes.floor() if is_whole else boxes, self.config.glimpse_grid, whole_px=is_whole)
+        boxes, g = to_boxes_px(viewpoints, sizes_px), self.config.glimpse_grid
+        patches = patch_boxes(boxes, g, whole_px=self.config.legacy_sampling)  # as the camera takes them
         unit = sizes_px.double() / torch.tensor(self.grid, device=sizes_px.device)
         return (patches / unit.repeat(1, 2)[:, None]).float()
 

@@ -111,7 +111,7 @@ class SquashedGaussian(nn.Module):
             sizes = observation.sizes_px.to(place.device)
             sides = tuple(_snapped(half[:, 0] * sizes[:, 0]) for half in (closest, widest))
             action = torch.cat([place[:, :2], zoom], dim=1)[:, None]
-            boxes = square_boxes(action, sizes, sides_px=(sides[0], sides[1]), whole_px=True)
+            boxes = square_boxes(action, sizes, sides_px=(sides[0], sides[1]))
             return from_boxes_px(boxes, sizes).float()[:, 0]
         return clamp_inside(corner_to_viewpoints(place[:, :2], closest + zoom * (widest - closest)))
 

@@ -102,7 +102,7 @@ def _float_scenes(pictures: NDArray[np.uint8]) -> ArrayScenes:
 def _viewpoints(actions: NDArray[np.float32], sizes_px: NDArray[np.int64], closest_px: int) -> NDArray[np.float32]:
     """Where actions ``[n, k, 3]`` look, as a policy of ours says it: float32."""
     sides = (np.full(len(sizes_px), closest_px), sizes_px.min(1))
-    boxes = square_boxes(actions, sizes_px, sides_px=sides, whole_px=True)
+    boxes = square_boxes(actions, sizes_px, sides_px=sides)
     return from_boxes_px(boxes, sizes_px).astype(np.float32)
 
 

@@ -36,7 +36,6 @@ from benchmarks.plots import Line, line_plot
 from benchmarks.running import Here, run_cells
 from benchmarks.tables import Table, at_least, markdown, percent, points, spread
 from foveate.camera import PatchCamera
-from foveate.geometry.patches import square_boxes
 from foveate.geometry.viewpoint import from_boxes_px
 from foveate.scenes.memory import ArrayScenes
 
@@ -303,7 +302,9 @@ def _pictures_and_looks(*, is_even: bool) -> tuple[Any, Any]:
     """Four smooth pictures of 97 px with three looks each, anywhere, or at pixels of even number."""
     pictures = executed.smooth_pictures(4, side_px=97)
     action = np.random.default_rng(0).random((4, 3, 3))
-    boxes = square_boxes(action, np.full((4, 2), 97.0), sides_px=(np.full(4, 32.0), np.full(4, 97.0)))
+    side = 32 + (97 - 32) * action[..., 2:]
+    corner = action[..., :2] * (97 - side)
+    boxes = np.concatenate([corner, corner + side], axis=-1)
     return pictures, from_boxes_px(2 * np.floor(boxes / 2) if is_even else boxes, np.full((4, 2), 97))
 
 

@@ -1,17 +1,20 @@
 """Square glimpses and their patches: AdaGlimpse's acceptance values, and properties of ours."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.geometry.patches import patch_boxes, square_boxes
+from foveate.geometry.patches import cut, joined, patch_boxes, square_boxes
 
 
 def _legacy(action: tuple[float, float, float], grid: int, size_px: tuple[int, int] = (224, 224)) -> list[list[int]]:
     sizes = np.array([size_px])
     sides = (np.array([16.0 * grid]), np.array([float(min(size_px))]))
-    boxes = square_boxes(np.array([[action]], np.float32), sizes, sides_px=sides, whole_px=True)
+    boxes = square_boxes(np.array([[action]], np.float32), sizes, sides_px=sides)
     patches = patch_boxes(boxes, grid, whole_px=True)[0]
     assert (patches[:, 2] - patches[:, 0] == patches[:, 3] - patches[:, 1]).all(), "patches are squares"
     return np.concatenate([patches[:, :2], patches[:, 2:3] - patches[:, :1]], axis=1).astype(int).tolist()
@@ -35,9 +38,11 @@ def test_patches_fill_their_glimpse_inside_the_scene(
     action: tuple[float, float, float], grid: int, size_px: tuple[int, int], whole: bool
 ) -> None:
     sizes, sides = np.array([size_px]), (np.array([16.0 * grid]), np.array([float(min(size_px))]))
-    boxes = square_boxes(np.array([[action]]), sizes, sides_px=sides, whole_px=whole)
-    assert (boxes >= -1e-9).all()
-    assert (boxes[..., 2:] <= sizes[:, None] + 1e-9).all()
+    boxes = square_boxes(np.array([[action]]), sizes, sides_px=sides)
+    assert (boxes == np.floor(boxes)).all()
+    assert (boxes >= 0).all()
+    assert (boxes[..., 2:] <= sizes[:, None]).all()
+    boxes = boxes if whole else boxes / 3  # whose corners and sides are fractions
     patches = patch_boxes(boxes, grid, whole_px=whole)
     assert patches.shape == (1, grid * grid, 4)
     assert patches[..., :2].min(1) == pytest.approx(boxes[:, 0, :2])
@@ -45,3 +50,20 @@ def test_patches_fill_their_glimpse_inside_the_scene(
     if not whole:
         areas = (patches[..., 2] - patches[..., 0]) * (patches[..., 3] - patches[..., 1])
         assert areas.sum() == pytest.approx(((boxes[..., 2:] - boxes[..., :2]).prod(-1)).item())
+
+
+def test_a_box_that_is_not_whole_is_rounded_down_before_it_is_cut() -> None:
+    boxes = np.array([[[3.2, 5.9, 20.7, 23.4]]])
+    assert (patch_boxes(boxes, 2, whole_px=True) == patch_boxes(np.floor(boxes), 2, whole_px=True)).all()
+
+
+@pytest.mark.parametrize("library", [np, torch])
+@pytest.mark.parametrize("grid", [1, 2, 3])
+def test_patches_that_were_cut_are_joined_to_what_they_were_cut_from(library: Any, grid: int) -> None:
+    glimpses = library.arange(2 * 3 * 4 * 12 * 18).reshape(2, 3, 4, 12, 18)
+    patches = cut(glimpses, grid)
+    assert tuple(patches.shape) == (2, 3 * grid * grid, 4, 12 // grid, 18 // grid)
+    assert (joined(patches, grid) == glimpses).all()
+    right_of_first = patches[:, 1 if grid > 1 else 0]
+    left = 18 // grid if grid > 1 else 0
+    assert (right_of_first == glimpses[:, 0, :, : 12 // grid, left : left + 18 // grid]).all()

@@ -262,7 +262,7 @@ def test_whoever_looks_the_places_are_those_of_the_patches_that_the_camera_takes
     between = np.array([[[0.0051, 0.1, 0.5, 50 / 210]]], np.float32)
     look = Look(action={}, viewpoints=between, valid=np.ones((1, 1), bool))
     state = model.update(model.open(None, sizes_px), np.zeros((1, 1, 3, *size_px), np.float32), look)
-    taken = patch_boxes(np.floor(to_boxes_px(between, sizes_px)), 2, whole_px=True)
+    taken = patch_boxes(to_boxes_px(between, sizes_px), 2, whole_px=True)
     unit_px = np.tile(sizes_px[0] / model.grid, 2)
     np.testing.assert_allclose(state.boxes[:, :4].numpy() * unit_px, taken, atol=1e-4)
 
@@ -276,7 +276,7 @@ def test_the_widest_glimpse_may_be_a_fraction_of_the_scene(tmp_path: Path) -> No
         look = system.policy.look(system.model.observe(system.model.open(None, sizes_px)))
     smallest, widest = np.full(1, 16), np.full(1, 156.8)
     place = look.action["place"].numpy()
-    expected = square_boxes(place, sizes_px, sides_px=(smallest, widest), whole_px=True)
+    expected = square_boxes(place, sizes_px, sides_px=(smallest, widest))
     ours = to_boxes_px(look.viewpoints.numpy(), sizes_px)
     np.testing.assert_array_equal(ours, expected)
     assert ours[0, 0, 2] - ours[0, 0, 0] == 156
