@@ -25,15 +25,13 @@ from foveate.geometry.patches import cut, patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
 from foveate.models.answers import ANSWERS, AnswerShape, Known
 from foveate.models.auxiliary import CellClasses, CellPlaces
-from foveate.models.canvas import Canvas, pooled, pooled_macs
+from foveate.models.canvas import Canvas
 from foveate.models.elastic_config import ElasticTokensConfig
 from foveate.models.elastic_encoder import ElasticEncoder
 from foveate.models.mosaic import blank, paint_macs, painted
+from foveate.models.pooling import pooled, pooled_macs
 from foveate.models.preprocess import Preprocess
-from foveate.models.zooms import gains, square_candidates, zoom_grids
-
-ABOUT = 0.9  # of a candidate's closeness is as close
-GEOMETRY_DIM = 4  # of a candidate: row, column, zoom, how closely its area was seen
+from foveate.models.zooms import GEOMETRY_DIM, closeness, covers, described, gains, square_candidates, zoom_grids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +131,15 @@ class ElasticTokens(nn.Module):
         sizes = torch.as_tensor(sizes_px, device=device)
         n, p, cells = len(sizes), self._num_slots, math.prod(self.cell_grid)
         zeros, counts = torch.zeros((), device=device), torch.zeros(n, dtype=torch.int64, device=device)
-        candidates = self._candidates(sizes)
+        closest_px = self.glimpse_size_px(1)[0]
+        candidates = square_candidates(sizes, zooms=c.zooms, grids=self.zoom_grids, closest_px=closest_px)
         state = ElasticTokensState(
             kept=zeros.expand(n, p, dim),
             tokens=zeros.expand(n, 1 + p, dim),
             latent=None,
             importance=None,
             cells=None,
-            mosaic=blank(counts, num_bands=c.num_bands, size_px=c.canvas_px) if self._has_mosaic else None,
+            mosaic=blank(n, num_bands=c.num_bands, size_px=c.canvas_px, device=device) if self._has_mosaic else None,
             pixels=zeros.expand(n, p, c.num_bands, c.patch_px, c.patch_px),
             boxes=zeros.expand(n, p, 4),
             closeness=zeros.expand(n, cells),
@@ -179,14 +178,12 @@ class ElasticTokens(nn.Module):
             kept = kept.to(extracted.dtype)
             kept[at], all_pixels[at], all_boxes[at] = extracted, pixels[rows, part], boxes[rows, part]
         close = self._closeness(viewpoints).masked_fill(~valid, 0.0)
-        candidates = state.candidates
         seen_cells = contains(viewpoints, self.get_buffer("cell_centers").expand(len(close), -1, -1))
-        as_close = close[..., None] >= ABOUT * self._closeness(candidates)[:, None]
-        covers = contains(viewpoints, candidates[..., :2]) & as_close & valid[..., None]
+        covered = covers(viewpoints, close, state.candidates, self._closeness(state.candidates))
         return replace(
             state, kept=kept, pixels=all_pixels, boxes=all_boxes, num_seen=state.num_seen + valid.sum(1),
             closeness=torch.maximum(state.closeness, (seen_cells * close[..., None]).amax(1)),
-            coverage=state.coverage + covers.sum(1),
+            coverage=state.coverage + covered.sum(1),
             mosaic=None if state.mosaic is None else painted(state.mosaic, normed, viewpoints, close),
         )  # fmt: skip
 
@@ -198,6 +195,9 @@ class ElasticTokens(nn.Module):
         fused = self.encoder.fuse(
             state.kept[:, :used], mask, tap=self.config.latent_block, weigh=self.config.importance != "none"
         )
+        cells = None
+        if self.canvas is not None:
+            cells = self.canvas(fused.tokens, mask, self._seen_viewpoints(state)[:, :used], state.mosaic)
         exists = torch.cat([mask.new_ones(len(mask), 1), mask], dim=1)[..., None]
         spare = (0, 0, 0, self._num_slots - used)
         importance = fused.importance
@@ -208,18 +208,19 @@ class ElasticTokens(nn.Module):
             tokens=nn.functional.pad(fused.tokens * exists, spare),
             latent=None if fused.tapped is None else nn.functional.pad((fused.tapped * exists)[:, 1:], spare),
             importance=None if importance is None else nn.functional.pad(importance, spare[2:]),
-            cells=None if self.canvas is None else self._cells(fused.tokens, mask, state),
+            cells=cells,
         )
-
-    def _cells(self, tokens: Tensor, mask: Tensor, state: ElasticTokensState) -> Tensor:
-        assert self.canvas is not None
-        cells: Tensor = self.canvas(tokens, mask, self._seen_viewpoints(state)[:, : mask.shape[1]], state.mosaic)
-        return cells
 
     def observe(self, state: ElasticTokensState) -> Observation:
         return Observation(
             candidates=state.candidates,
-            features=self._features(state),
+            features=described(
+                None if state.cells is None else state.cells.detach().float(),
+                state.closeness.float(),
+                self._closeness(state.candidates),
+                state.candidates,
+                self.cell_grid,
+            ),
             mask=torch.ones_like(state.coverage, dtype=torch.bool),
             coverage=state.coverage,
             summary=state.tokens[:, 0].detach().float(),
@@ -244,11 +245,11 @@ class ElasticTokens(nn.Module):
             mask=self._mask(state),
             cells=state.cells,
             mosaic=state.mosaic,
-            relevance=self._shown(state),
+            relevance=self._patch_relevance(state),
         )
 
     @torch.no_grad()
-    def _shown(self, state: ElasticTokensState) -> Tensor | None:
+    def _patch_relevance(self, state: ElasticTokensState) -> Tensor | None:
         """``[n, p]``: the attention that each patch's area has, times how closely it shows it."""
         if not self._answers_by_relevance:
             return None
@@ -270,15 +271,6 @@ class ElasticTokens(nn.Module):
         return (TrainingLook(name="cells", size_px=None, readout="auxiliary_prediction", weight=1.0),)
 
     # -- what agents are told --------------------------------------------------------------------------------------
-
-    def _features(self, state: ElasticTokensState) -> Tensor:
-        """``[n, m, d + 4]``: the cells under each candidate, its place and zoom, and how closely it was seen."""
-        close = state.closeness[..., None].float()
-        cells = close if state.cells is None else torch.cat([state.cells.detach().float(), close], dim=-1)
-        under = pooled(cells, state.candidates, self.cell_grid)
-        here = self._closeness(state.candidates)[..., None]
-        geometry = [state.candidates[..., :2], here.log2(), (under[..., -1:] / here).clamp(max=1.0)]
-        return torch.cat([under[..., :-1], *geometry], dim=-1)
 
     @torch.no_grad()
     def _relevance(self, state: ElasticTokensState) -> Tensor | None:
@@ -312,14 +304,8 @@ class ElasticTokens(nn.Module):
         viewpoints = torch.cat([(low + high) / 2, (high - low) / 2], dim=-1)
         return viewpoints * self._mask(state)[..., None]
 
-    def _candidates(self, sizes_px: Tensor) -> Tensor:
-        closest_px = self.glimpse_size_px(1)[0]
-        return square_candidates(sizes_px, zooms=self.config.zooms, grids=self.zoom_grids, closest_px=closest_px)
-
     def _closeness(self, viewpoints: Tensor) -> Tensor:
-        """Glimpse pixels per canvas pixel ``[n, k]``, at most 1: closer than the canvas adds nothing."""
-        share = self.glimpse_size_px(1)[0] / self.config.canvas_px[0]
-        return (share / viewpoints[..., 2].clamp(min=1e-6)).clamp(max=1.0)
+        return closeness(viewpoints, glimpse_px=self.glimpse_size_px(1)[0], canvas_px=self.config.canvas_px)
 
     # -- cost ------------------------------------------------------------------------------------------------------
 

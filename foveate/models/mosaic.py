@@ -21,9 +21,9 @@ from foveate.models.counted import counted_macs
 LEAST_SLOPE = 1e-4  # that is told from none
 
 
-def blank(rows: Tensor, *, num_bands: int, size_px: tuple[int, int]) -> Tensor:
-    """``[n, C + 1, H, W]`` where nothing was seen, one for each of ``rows`` ``[n]``."""
-    return rows.new_zeros((len(rows), num_bands + 1, *size_px), dtype=torch.float32)
+def blank(num_rows: int, *, num_bands: int, size_px: tuple[int, int], device: torch.device) -> Tensor:
+    """``[n, C + 1, H, W]`` float32 where nothing was seen."""
+    return torch.zeros(num_rows, num_bands + 1, *size_px, device=device)
 
 
 def painted(mosaic: Tensor, glimpses: Tensor, viewpoints: Tensor, closeness: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
-"""Where one could look, and how closely: squares of several zooms over the scene.
+"""Where one could look, and how closely: squares of several zooms over the scene, and what agents are told of them.
 
-Shape letters: n scenes, m candidates, R x S cells of a canvas.
+Closeness is in glimpse pixels per canvas pixel.
+Shape letters: n scenes, m candidates, k looks, R x S cells of a canvas, d features of a cell.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import math
 import torch
 from torch import Tensor
 
-from foveate.geometry.viewpoint import clamp_inside, grid_centers
-from foveate.models.canvas import pooled
+from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
+from foveate.models.pooling import pooled
+
+AS_CLOSE_FRAC = 0.9  # of a candidate's closeness is as close
+GEOMETRY_DIM = 4  # of a candidate: row, column, zoom, how closely its area was seen
 
 
 def zoom_grids(
@@ -47,6 +51,26 @@ def square_candidates(
         centers = grid_centers(grid, sizes) * spread * (1 - half[:, None])
         parts.append(torch.cat([centers, half[:, None].expand_as(centers)], dim=-1))
     return clamp_inside(torch.cat(parts, dim=1))
+
+
+def closeness(viewpoints: Tensor, *, glimpse_px: int, canvas_px: tuple[int, int]) -> Tensor:
+    """Of viewpoints ``[n, k, 4]``, ``[n, k]``: at most 1, as closer than the canvas adds nothing."""
+    return (glimpse_px / canvas_px[0] / viewpoints[..., 2].clamp(min=1e-6)).clamp(max=1.0)
+
+
+def covers(viewpoints: Tensor, close: Tensor, candidates: Tensor, here: Tensor) -> Tensor:
+    """Whether looks ``[n, k, 4]`` of closeness ``close`` ``[n, k]`` show the centres of candidates ``[n, m, 4]`` about
+    as closely as these would (``here`` ``[n, m]``): bool ``[n, k, m]``."""
+    return contains(viewpoints, candidates[..., :2]) & (close[..., None] >= AS_CLOSE_FRAC * here[:, None])
+
+
+def described(cells: Tensor | None, seen: Tensor, here: Tensor, candidates: Tensor, grid: tuple[int, int]) -> Tensor:
+    """``[n, m, d + 4]``: the mean of the cells ``[n, R * S, d]`` under each candidate, its place and zoom, and how
+    closely they were ``seen`` ``[n, R * S]``, as a share of how closely it would see them (``here`` ``[n, m]``)."""
+    both = seen[..., None] if cells is None else torch.cat([cells, seen[..., None]], dim=-1)
+    under, here = pooled(both, candidates, grid), here[..., None]
+    geometry = [candidates[..., :2], here.log2(), (under[..., -1:] / here).clamp(max=1.0)]
+    return torch.cat([under[..., :-1], *geometry], dim=-1)
 
 
 def gains(worth: Tensor, closeness: Tensor, here: Tensor, candidates: Tensor, grid: tuple[int, int]) -> Tensor:

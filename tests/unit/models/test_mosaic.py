@@ -12,7 +12,7 @@ SIZE_PX = (32, 48)
 
 
 def _blank(num_rows: int = 1, num_bands: int = 1) -> torch.Tensor:
-    return blank(torch.zeros(num_rows, dtype=torch.int64), num_bands=num_bands, size_px=SIZE_PX)
+    return blank(num_rows, num_bands=num_bands, size_px=SIZE_PX, device=torch.device("cpu"))
 
 
 def _box(top: int, left: int, bottom: int, right: int) -> torch.Tensor:
