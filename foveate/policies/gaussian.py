@@ -6,7 +6,6 @@ legal look. The raw draw is what is scored; it is clamped only to crop. Shape le
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,9 +15,7 @@ from torch import Tensor, nn
 from foveate.core import Look, Observation, Score
 from foveate.errors import UsageError
 from foveate.layers.map_net import MapNet, MapNetConfig
-
-LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-SMALLEST_UNIFORM = 2.0**-24  # float32 noise may be exactly 0, whose normal quantile is infinite
+from foveate.policies.normal import LOG_SQRT_2PI, standard_normal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +84,6 @@ def corner_to_viewpoints(corner: Tensor, half_extents: Tensor) -> Tensor:
     """Viewpoints ``[..., 4]`` of corners ``[..., 2]`` (y, x) in [0, 1] of the free range, given their half extents."""
     centers = (2 * corner - 1) * (1 - half_extents)
     return torch.cat([centers, half_extents.expand_as(centers)], dim=-1)
-
-
-def standard_normal(noise: Tensor, *, like: Tensor) -> Tensor:
-    """Standard normal numbers ``[n, 2]`` by inverse CDF of the only look's noise ``[n, 1, 2]``."""
-    uniform = torch.as_tensor(noise, device=like.device)[:, 0].double()
-    return torch.special.ndtri(uniform.clamp(SMALLEST_UNIFORM, 1 - SMALLEST_UNIFORM)).to(like.dtype)
 
 
 def _log_prob(action: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:

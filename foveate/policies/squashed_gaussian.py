@@ -20,8 +20,9 @@ from foveate.core import Choices, Look, Observation, Score
 from foveate.geometry.patches import square_boxes
 from foveate.geometry.viewpoint import SNAP_PX, clamp_inside, from_boxes_px
 from foveate.policies.elements import SetAgentConfig, SetReader
-from foveate.policies.gaussian import LOG_SQRT_2PI, corner_to_viewpoints, standard_normal
+from foveate.policies.gaussian import corner_to_viewpoints
 from foveate.policies.legal import native_half_extents, widest_half_extents
+from foveate.policies.normal import LOG_SQRT_2PI, standard_normal
 
 LEAST_SCALE = 0.01
 HALF = math.log(math.expm1(0.49))  # softplus of it is 0.49: the scale starts at 0.5
