@@ -62,10 +62,9 @@ class Classification:
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         p = torch.softmax(prediction.detach().float(), 1)
-        best = p.argmax(1).tolist()
-        rounded = p.tolist()
+        best, shares = p.argmax(1).tolist(), p.tolist()
         names = self.config.class_names
         return [
             {"label": names[i], "probability": row[i], "probabilities": dict(zip(names, row, strict=True))}
-            for i, row in zip(best, rounded, strict=True)
+            for i, row in zip(best, shares, strict=True)
         ]

@@ -51,7 +51,8 @@ class Reconstruction:
 
     def loss(self, prediction: Picture, target: Tensor) -> Tensor:
         """Mean squared error ``[n]``, and how far ``log_error`` is from what the error was."""
-        squared = (prediction["pixels"].float() - self._unit(target, prediction)).square().mean(1)  # [n, H, W]
+        pixels = prediction["pixels"].float()
+        squared = (pixels - self._unit(target, pixels.shape[-2:])).square().mean(1)  # [n, H, W]
         foretold = prediction["log_error"].float()
         grid = (foretold.shape[-2], foretold.shape[-1])
         actual = nn.functional.adaptive_avg_pool2d(squared.detach(), grid).clamp(min=LEAST_ERROR).log()
@@ -76,7 +77,7 @@ class Reconstruction:
     def metrics(self, prediction: Picture, target: Tensor) -> Mapping[str, Tensor]:
         """``rmse`` of all pixels as predicted; ``rmse_pasted`` with what was seen at full resolution pasted in, for
         families that say so (``seen`` ``[n, C, H, W]`` and ``seen_mask`` ``[n, 1, H, W]``)."""
-        wanted = self._unit(target, prediction)
+        wanted = self._unit(target, prediction["pixels"].shape[-2:])
         rest = (prediction["pixels"].float().clamp(0, 1) - wanted).square().mean((1, 2, 3))
         spread = wanted.var((2, 3), correction=0).mean(1).clamp(min=LEAST_ERROR)
         found = {"explained": (1 - rest / spread).clamp(0, 1), "rmse": self._rmse(prediction["pixels"], target)}
@@ -95,15 +96,14 @@ class Reconstruction:
         return self.config.value_range[1] - self.config.value_range[0]
 
     def _rmse(self, pixels: Tensor, target: Tensor) -> Tensor:
-        wanted = self._unit(target, {"pixels": pixels})
+        wanted = self._unit(target, pixels.shape[-2:])
         return (pixels.float().clamp(0, 1) - wanted).square().mean((1, 2, 3)).sqrt() * self._span
 
-    def _unit(self, target: Tensor, prediction: Picture) -> Tensor:
-        """The target in [0, 1], of the prediction's size."""
+    def _unit(self, target: Tensor, size_px: tuple[int, ...]) -> Tensor:
+        """The target in [0, 1], of the prediction's (height, width)."""
         wanted = (target.float() - self.config.value_range[0]) / self._span
-        size = prediction["pixels"].shape[-2:]
-        if wanted.shape[-2:] != size:
-            wanted = nn.functional.interpolate(wanted, size=size, mode="bilinear", antialias=True)
+        if wanted.shape[-2:] != size_px:
+            wanted = nn.functional.interpolate(wanted, size=size_px, mode="bilinear", antialias=True)
         return wanted
 
 

@@ -53,7 +53,7 @@ class Spotting:
         return self._classes.certainty(prediction)
 
     def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
-        return self._classes.metrics(prediction, _label(target))
+        return self._classes.metrics(prediction, target)
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         return self._classes.answers(prediction)
