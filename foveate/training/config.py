@@ -83,7 +83,9 @@ class TrainConfig:
         if self.batch_size % self.accumulate:
             raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")
         if self.learner not in LEARNERS:
-            raise UsageError(f"unknown learner {self.learner!r}.{suggest(self.learner, LEARNERS)} Known: ppo, sac")
+            raise UsageError(
+                f"unknown learner {self.learner!r}.{suggest(self.learner, LEARNERS)} Known: {', '.join(LEARNERS)}"
+            )
         if self.backbone not in ("constant", "alternating", "frozen"):
             raise UsageError(f"backbone is {self.backbone!r}; allowed are constant, alternating and frozen")
         if self.keep not in ("last", "best"):

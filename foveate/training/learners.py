@@ -47,5 +47,7 @@ class Learner(Protocol):
 
 
 LEARNERS: Registry[Any] = Registry("learner")
-LEARNERS.register("ppo", "foveate.training.agent:PpoLearner", settings="ppo", summary="proximal policy optimisation")
+LEARNERS.register(
+    "ppo", "foveate.training.ppo_learner:PpoLearner", settings="ppo", summary="proximal policy optimisation"
+)
 LEARNERS.register("sac", "foveate.training.sac_learner:SacLearner", settings="sac", summary="soft actor-critic")

@@ -1,14 +1,22 @@
-"""Which parameters decay: weights do; biases, norms and per-step norm tables do not (as the paper's code)."""
+"""Which parameters decay: weights do; biases, norms and per-step norm tables do not (as the paper's code). And how fast
+all of them learn."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from foveate.layers.blocks import StepNorm
 
 NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._BatchNorm, nn.RMSNorm, StepNorm)
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """The learning rate from now on, of all groups."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

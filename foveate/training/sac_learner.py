@@ -14,7 +14,7 @@ from foveate.core import OffPolicy, QCritic, scene_major
 from foveate.errors import IncompatibleError, TrainingError, UsageError
 from foveate.training.evaluating import evaluating
 from foveate.training.learners import Played
-from foveate.training.optimizer import decay_groups
+from foveate.training.optimizer import decay_groups, set_lr
 from foveate.training.parallel import World
 from foveate.training.replay import Remembered, Replay, looked_again, remembered
 from foveate.training.sac import SacBatch, SacConfig, blend, sac_loss
@@ -44,8 +44,7 @@ class SacLearner:
 
     def learn(self, *, lr_scale: float, seed: int) -> Mapping[str, float]:
         for optimizer in self._optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = self.config.lr * lr_scale
+            set_lr(optimizer, self.config.lr * lr_scale)
         generator = torch.Generator().manual_seed(seed)
         num_episodes = max(1, self.config.batch_size // self.replay.num_steps)
         report: Mapping[str, float] = {}

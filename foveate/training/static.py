@@ -18,7 +18,7 @@ from foveate.geometry.viewpoint import whole_scene
 from foveate.models.static_net import StaticNet, StaticNetConfig
 from foveate.training.config import ENDLESS
 from foveate.training.feed import ahead
-from foveate.training.optimizer import decay_groups
+from foveate.training.optimizer import decay_groups, set_lr
 from foveate.training.sources import Source, training_indices
 
 WARMUP_FRAC = 0.1
@@ -122,8 +122,7 @@ def _fit(
         done = max(step / steps if steps else 0.0, elapsed_s / seconds if seconds else 0.0)
         if done >= 1:
             break
-        for group in optimizer.param_groups:
-            group["lr"] = lr * _schedule(done)
+        set_lr(optimizer, lr * _schedule(done))
         wanted = to_device(target, device)
         loss = torch.stack([task.loss(answer, wanted).mean() for answer in net.taught(pixels)]).sum()
         if not torch.isfinite(loss):

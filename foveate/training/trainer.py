@@ -21,7 +21,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from foveate.core import to_device
+from foveate.core import LearnedPolicy, to_device
 from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
 from foveate.geometry.viewpoint import whole_scene
@@ -37,7 +37,7 @@ from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal
 from foveate.training.learners import LEARNERS, Played
 from foveate.training.lesson import Lesson, lesson, lesson_metrics
-from foveate.training.optimizer import decay_groups
+from foveate.training.optimizer import decay_groups, set_lr
 from foveate.training.parallel import join_world
 from foveate.training.probe import Probe
 from foveate.training.resuming import resume_run, save_run
@@ -120,8 +120,8 @@ class Trainer:
     def run(self, *, resume: bool = False) -> TrainResult:
         """Train to the end, or to Ctrl-C. With ``resume``, go on from the folder's checkpoint if there is one."""
         rows = resume_run(self) if resume else []
-        is_main_folder = self.folder if self.world.is_main else None
-        journal = Journal(is_main_folder, console=self.console, total_steps=self.config.steps, title=self.title)
+        main_folder = self.folder if self.world.is_main else None
+        journal = Journal(main_folder, console=self.console, total_steps=self.config.steps, title=self.title)
         journal.rows[:0] = rows
         self.system.train()
         try:
@@ -193,9 +193,9 @@ class Trainer:
 
     def _step(self, parts: list[Batch], journal: Journal) -> None:
         lr_scale = self.lr_scale()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * lr_scale
-        anneal(self.system.policy, 1.0 if self.progress < self.config.warmup_frac else lr_scale)
+        set_lr(self.optimizer, self.config.lr * lr_scale)
+        if isinstance(self.system.policy, LearnedPolicy):
+            self.system.policy.anneal(1.0 if self.progress < self.config.warmup_frac else lr_scale)
         self.optimizer.zero_grad(set_to_none=True)
         num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
         self.num_broken += self._asked - num_scenes
@@ -343,9 +343,3 @@ def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None, p
     """Full-length episodes with every prediction kept; exploring when there is noise. By another policy if given."""
     player = Player(model=system.model, policy=policy or system.policy, max_looks=num_looks, ask=PREDICTION)
     return rollout(batch.scenes, player, noise=noise, explore=noise is not None, keep_events=True)
-
-
-def anneal(policy: Any, remaining: float) -> None:
-    """Policies that are not learned have no exploration to anneal."""
-    if hasattr(policy, "anneal"):
-        policy.anneal(remaining)

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import concat, to_device
+from foveate.core import LearnedPolicy, concat, to_device
 from foveate.errors import TrainingError, UsageError
 from foveate.training.learners import Played
 from foveate.training.lesson import Transitions, pack, transitions, unpack
+from foveate.training.optimizer import set_lr
 from foveate.training.parallel import World
 from foveate.training.ppo import PpoBatch, PpoConfig, PpoLoss, ppo_loss
 from foveate.training.returns import gae
@@ -26,7 +27,7 @@ class PpoLearner:
     def __init__(self, model: Any, policy: Any, critic: Any, config: PpoConfig, world: World) -> None:
         self.policy, self.critic, self.config, self.world = policy, critic, config, world
         parts = [part for part in (policy, critic) if isinstance(part, nn.Module)]
-        self.learns_policy = hasattr(policy, "score")
+        self.learns_policy = isinstance(policy, LearnedPolicy)
         if self.learns_policy and critic is None:
             raise UsageError("a policy is trained against a critic's values, and there is none: add one, spatial_value")
         self.parameters = [p for part in parts for p in part.parameters()]
@@ -47,8 +48,7 @@ class PpoLearner:
             return {}
         batch = self._batch()
         self.buffer = []
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr * lr_scale
+        set_lr(self.optimizer, self.config.lr * lr_scale)
         generator = torch.Generator().manual_seed(seed)
         loss: PpoLoss | None = None
         for _ in range(self.config.epochs):
