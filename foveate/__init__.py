@@ -5,7 +5,6 @@ Each public name is imported on first use, so that `import foveate` is instant a
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -55,8 +54,9 @@ __all__ = ["__version__", *_PUBLIC]
 def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'foveate' has no attribute {name!r}")
-    module_name, _, attribute = _PUBLIC[name].partition(":")
-    value = getattr(importlib.import_module(module_name), attribute)
+    from foveate.registry import resolve
+
+    value = resolve(_PUBLIC[name])
     globals()[name] = value  # the next use is an ordinary attribute
     return value
 

@@ -46,8 +46,7 @@ class Registry(Generic[T]):
         target = self._find(name).target
         if not isinstance(target, str):
             return cast(T, target)
-        module_name, _, attribute = target.partition(":")
-        return cast(T, getattr(importlib.import_module(module_name), attribute))
+        return cast(T, resolve(target))
 
     def made(self, options: Mapping[str, Any], *args: Any, **told: Any) -> Any:
         """What the entry called ``options["name"]`` makes of its other options, of ``args`` and of what it is ``told``.
@@ -94,6 +93,12 @@ class Registry(Generic[T]):
         for key, one in named.items():
             if one.default is one.empty and key not in options:
                 raise UsageError(f"the {self.kind} {name!r} needs the option {key!r}")
+
+
+def resolve(target: str) -> Any:
+    """The object at ``"module:attribute"``, imported now."""
+    module_name, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module_name), attribute)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ unless the spec says it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -21,7 +20,7 @@ from foveate.critics import CRITICS
 from foveate.errors import IncompatibleError
 from foveate.models import MODELS
 from foveate.policies import POLICIES
-from foveate.registry import Registry
+from foveate.registry import Registry, resolve
 from foveate.tasks import TASKS
 
 
@@ -151,9 +150,3 @@ def _part(registry: Registry[Any], spec: PartSpec, told: Mapping[str, Any] | Non
     values = {**known, **facts.get("defaults", {}), **spec.config}
     config = from_plain(config_class, values, where=f"the {registry.kind} {spec.name!r}")
     return part_class(config), PartSpec(name=spec.name, config=to_plain(config))
-
-
-def resolve(target: str) -> Any:
-    """The object at ``"module:attribute"``."""
-    module_name, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module_name), attribute)

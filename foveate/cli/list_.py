@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -10,7 +9,7 @@ import typer
 
 from foveate.cli.output import say, say_json, say_table
 from foveate.errors import UsageError, suggest
-from foveate.registry import Registry
+from foveate.registry import Registry, resolve
 
 KINDS: dict[str, str] = {
     "models": "foveate.models:MODELS",
@@ -50,10 +49,9 @@ def _entries(kind: str, pattern: str) -> list[dict[str, Any]]:
 
 
 def _registry(kind: str) -> Registry[Any]:
-    module_name, _, attribute = KINDS[kind].partition(":")
-    if find_spec(module_name) is None:
+    if find_spec(KINDS[kind].partition(":")[0]) is None:
         return Registry(kind)
-    registry: Registry[Any] = getattr(importlib.import_module(module_name), attribute)
+    registry: Registry[Any] = resolve(KINDS[kind])
     return registry
 
 

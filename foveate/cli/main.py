@@ -5,7 +5,6 @@ Adding a command is one file beside this one, with one annotated function, and o
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
@@ -16,6 +15,7 @@ import foveate
 from foveate.cli.output import guard, say
 from foveate.cli.plugins import load_plugins
 from foveate.errors import UsageError, suggest
+from foveate.registry import resolve
 
 HELP = ("-h", "--help")
 
@@ -64,17 +64,11 @@ def _app(loaded: str | None, arguments: Sequence[str] = ()) -> typer.Typer:
     app.callback(context_settings={"help_option_names": list(HELP)})(_options)
     for name, (target, line) in COMMANDS.items():
         if name == loaded:
-            function = _load(target)
+            function = resolve(target)
             app.command(name, epilog=_epilog(function, arguments))(function)
         else:
             app.command(name, help=line)(_not_loaded)
     return app
-
-
-def _load(target: str) -> Callable[..., None]:
-    module_name, _, attribute = target.partition(":")
-    function: Callable[..., None] = getattr(importlib.import_module(module_name), attribute)
-    return function
 
 
 def _epilog(function: Callable[..., None], arguments: Sequence[str]) -> str:

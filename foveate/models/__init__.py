@@ -6,10 +6,9 @@ Facts: ``config`` is the config class, ``defaults`` the settings that make a nam
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from foveate.registry import Registry
+from foveate.registry import Registry, resolve
 
 MODELS: Registry[Any] = Registry("model")
 
@@ -67,9 +66,9 @@ def create_model(name: str, **settings: Any) -> Any:
     from foveate.config import from_plain
 
     facts = MODELS.facts(name)
-    module_name, _, attribute = facts["config"].partition(":")
-    config_class = getattr(importlib.import_module(module_name), attribute)
-    config = from_plain(config_class, {**facts.get("defaults", {}), **settings}, where=f"the model {name!r}")
+    config = from_plain(
+        resolve(facts["config"]), {**facts.get("defaults", {}), **settings}, where=f"the model {name!r}"
+    )
     return MODELS.get(name)(config)
 
 

@@ -8,12 +8,12 @@ built by that, to give what the model wants; another gives what it has, and what
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from os import PathLike, fspath
 from typing import Any, cast
 
 from foveate.core import Scenes
 from foveate.errors import SceneError
+from foveate.registry import resolve
 from foveate.scenes import SCENES
 from foveate.scenes.sources import is_address
 
@@ -84,8 +84,7 @@ def _suffix_of(kind: str, place: str) -> int:
 
 
 def _finds_its_own(kind: str, place: str) -> bool:
-    module_name, _, function = SCENES.facts(kind)["sniffs"].partition(":")
-    return bool(getattr(import_module(module_name), function)(place))
+    return bool(resolve(SCENES.facts(kind)["sniffs"])(place))
 
 
 def _suffixes(kind: str) -> list[str]:

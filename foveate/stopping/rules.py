@@ -7,7 +7,6 @@ within one float32 rounding step: the order of different appetites is kept, and 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from foveate.core import Step
 from foveate.errors import IncompatibleError
+from foveate.registry import resolve
 
 Signal = NDArray[np.float64]  # [n]
 Appetite = Callable[[Step], NDArray[np.floating[Any]]]
@@ -49,11 +49,7 @@ class Rule:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickled by its place: the module's name for the function now means the rule, which pickle would refuse.
-        return _load, (self.appetite.__module__, self.name)
-
-
-def _load(module_name: str, name: str) -> Any:
-    return getattr(importlib.import_module(module_name), name)
+        return resolve, (f"{self.appetite.__module__}:{self.name}",)
 
 
 def rule(*needs: str, shared_threshold: bool = False) -> Callable[[Appetite], Rule]:

@@ -6,7 +6,6 @@ small one) runs. ``VARIANTS`` adds further settings worth testing.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -19,7 +18,7 @@ from foveate.critics import CRITICS
 from foveate.geometry.viewpoint import WHOLE_SCENE, clamp_inside, grid_centers
 from foveate.models import MODELS, create_model
 from foveate.policies import POLICIES
-from foveate.registry import Registry
+from foveate.registry import Registry, resolve
 from foveate.scenes.memory import ArrayScenes
 from tests.families.frontier import Frontier
 from tests.families.squashed import Squashed, SquashedConfig
@@ -91,8 +90,7 @@ def _models() -> dict[str, Callable[[], Any]]:
 def _parts(registry: Registry[Any], extra: dict[str, Any]) -> dict[str, Callable[..., Any]]:
     def maker(name: str) -> Callable[..., Any]:
         def make(shape: ObservationShape = SHAPE, **settings: Any) -> Any:
-            module, _, attribute = registry.facts(name)["config"].partition(":")
-            config = getattr(importlib.import_module(module), attribute)
+            config = resolve(registry.facts(name)["config"])
             known = {key: value for key, value in vars(shape).items() if key in {f.name for f in fields(config)}}
             return registry.get(name)(config(**{**known, **settings}))
 

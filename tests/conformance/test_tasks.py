@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from foveate.core import take
+from foveate.registry import resolve
 from foveate.tasks import TASKS
 
 N = 5
@@ -90,8 +90,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, Example]:
     name = request.param
     assert name in EXAMPLES, f"the task {name!r} is new: add an example of a right answer to EXAMPLES"
     example = EXAMPLES[name]()
-    module, _, attribute = TASKS.facts(name)["config"].partition(":")
-    config = getattr(importlib.import_module(module), attribute)(**example.settings)
+    config = resolve(TASKS.facts(name)["config"])(**example.settings)
     return TASKS.get(name)(config), example
 
 
