@@ -12,44 +12,15 @@ from typing import Any, Literal
 from foveate.errors import UsageError
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.small_sign import NONE_FRAC, SIGNS
+from foveate.recipes.tiny_parts import CANVAS_PX, GLIMPSE_PX, NUM_LOOKS, SPREAD, tiny_model, tiny_training
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
-from foveate.training.config import TrainConfig
 from foveate.training.lesson import LossConfig
-from foveate.training.ppo import PpoConfig
-from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, label_and_place
 
 Things = Literal["digits", "signs"]
 Family = Literal["elastic_tokens", "glance_focus"]
 Learner = Literal["ppo", "sac"]
-
-CANVAS_PX, GLIMPSE_PX, NUM_LOOKS = 128, 32, 3
-SPREAD: dict[int, dict[str, Any]] = {
-    1: {"mean": (0.35,), "std": (0.15,)},
-    3: {"mean": (0.45,) * 3, "std": (0.2,) * 3},
-}  # by number of bands
-ENCODER = {"dim": 64, "depth": 2, "num_heads": 4}
-READER = {"name": "conv", "channels": (24, 48, 64), "strides": (4, 2, 2), "kernels": (5, 3, 3)}
-CANVAS = {"dim": 64, "depth": 1, "num_heads": 4, "grid": (8, 8), "reader": READER}
-
-
-def tiny_model(*, num_bands: int = 1, **settings: Any) -> dict[str, Any]:
-    """Settings that the small recipes share: 32 px glimpses, each one patch, on a 128 px canvas."""
-    return {
-        "num_bands": num_bands,
-        **SPREAD[num_bands],
-        "size": ENCODER,
-        "stem": "max",
-        "layer_scale": 0.1,
-        "canvas_px": (CANVAS_PX, CANVAS_PX),
-        "patch_px": GLIMPSE_PX,
-        "glimpse_grid": 1,
-        "max_looks": NUM_LOOKS,
-        "opening": "glance",
-        "canvas": CANVAS,
-        **settings,
-    }
 
 
 def tiny_classification(
@@ -72,17 +43,15 @@ def tiny_classification(
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="spotting", config={"class_names": names}),
         ),
-        train=TrainConfig(
+        train=tiny_training(
+            agent_lr=2e-3,
+            entropy_weight=0.01,
             steps=steps,
             seconds=seconds,
             batch_size=64,
             num_looks=NUM_LOOKS,
-            lr=2e-3,
-            random_frac=0.1,
             loss=LossConfig(form="paper"),
             learner=learner,
-            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=2e-3, entropy_weight=0.01),
-            sac=SacConfig(gamma=1.0),
             seed=seed,
         ),
         source=ComposedSource(ComposedSet(scenes, split="train"), label_and_place),

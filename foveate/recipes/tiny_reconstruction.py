@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.tiny_classification import READER
+from foveate.recipes.tiny_parts import ENCODER, LED_BY_DOUBT, READER, tiny_training
 from foveate.system import PartSpec, SystemSpec
-from foveate.training.config import TrainConfig
 from foveate.training.lesson import LossConfig
 from foveate.training.photo_source import PhotoCropSource
-from foveate.training.ppo import PpoConfig
-from foveate.training.sac import SacConfig
 
 SCENE_PX = (128, 128)
 GLIMPSE_PX = 16
@@ -25,7 +22,7 @@ NUM_LOOKS = 12
 def tiny_reconstruction(*, steps: int = 150, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Scenes of 128 px, glimpses of 16 px: twelve looks sense 19 % of the pixels."""
     model: dict[str, Any] = {
-        "size": {"dim": 64, "depth": 2, "num_heads": 4},
+        "size": ENCODER,
         "stem": "conv",
         "layer_scale": 0.1,
         "patch_px": GLIMPSE_PX,
@@ -42,20 +39,18 @@ def tiny_reconstruction(*, steps: int = 150, seconds: float | None = None, seed:
         name="tiny_reconstruction",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True, "relevance_gain": 4.0}),
+            policy=PartSpec(name="spatial", config=LED_BY_DOUBT),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="reconstruction", config={"score_unit": 10.0}),
         ),
-        train=TrainConfig(
+        train=tiny_training(
+            agent_lr=5e-4,
+            entropy_weight=0.003,
             steps=steps,
             seconds=seconds,
             batch_size=16,
             num_looks=NUM_LOOKS,
-            lr=2e-3,
             loss=LossConfig(form="paper"),
-            random_frac=0.1,
-            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=5e-4, entropy_weight=0.003),
-            sac=SacConfig(gamma=1.0),
             seed=seed,
             eval_scenes=128,
         ),

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.tiny_classification import CANVAS_PX, NUM_LOOKS, tiny_model
+from foveate.recipes.tiny_parts import CANVAS_PX, LED_BY_DOUBT, NUM_LOOKS, tiny_model, tiny_training
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
-from foveate.training.config import TrainConfig
 from foveate.training.lesson import LossConfig
-from foveate.training.ppo import PpoConfig
-from foveate.training.sac import SacConfig
 from foveate.training.sources import ComposedSource, class_map
 
 
@@ -39,20 +36,18 @@ def tiny_segmentation(*, steps: int = 300, seconds: float | None = None, seed: i
         name="tiny_segmentation",
         system=SystemSpec(
             model=PartSpec(name="elastic_tokens", config=model),
-            policy=PartSpec(name="spatial", config={"offset": 0.0, "starts_flat": True, "relevance_gain": 4.0}),
+            policy=PartSpec(name="spatial", config=LED_BY_DOUBT),
             critic=PartSpec(name="spatial_q"),
             task=PartSpec(name="segmentation", config={"class_names": names, "balance": 0.8, "score_scale": 3.0}),
         ),
-        train=TrainConfig(
+        train=tiny_training(
+            agent_lr=1e-3,
+            entropy_weight=0.01,
             steps=steps,
             seconds=seconds,
             batch_size=40,
             num_looks=NUM_LOOKS,
-            lr=2e-3,
-            random_frac=0.1,
             loss=LossConfig(form="code"),  # the glance too: its doubt leads the first look
-            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.01),
-            sac=SacConfig(gamma=1.0),
             seed=seed,
             eval_scenes=128,
         ),
