@@ -1,9 +1,9 @@
 """AdaGlimpse's tasks, made small: looks that were learned against fixed and random ones of the same number of pixels,
-with the same reader; what stopping early saves; and every family with every learner."""
+with the same reader; and what stopping early saves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -32,17 +32,12 @@ from foveate.system import fresh_policy
 TASKS = ("reconstruction", "classification", "segmentation")
 CONTROLS = ("random", "raster", "coarse_to_fine")
 RULES = ("value", "confidence", "entropy", "margin")
-FAMILIES = ("elastic_tokens", "glance_focus")
-LEARNERS = ("ppo", "sac", "random")
-THINGS = ("digits", "signs")
 MAY_LOSE = 0.01
 SMALLER_RMSE = {"random": 0.15, "control": 0.05}
 MORE_POINTS = {"random": 0.10, "coarse_to_fine": 0.05}
 BATCH = 32
-CROSS_STEPS = 200  # of 36 trainings
 # With the trainings, as these are bounded by steps.
 MINUTES = {"reconstruction": 7.0, "classification": 8.0, "segmentation": 16.0}
-CROSS_MINUTES = 4.0
 
 
 def tiny(effort: Effort, task: str, seed: int, *, steps: int | None = None, **options: Any) -> Training:
@@ -60,10 +55,6 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
     return [
         Benchmark(name="glimpses", title="Where to look, and how closely", cells=_task_cells(effort), run=_run_task,
                   tables=_task_tables, figures=_figures),
-        Benchmark(name="cross", title="Two families, three ways to choose looks", cells=_cross_cells(effort),
-                  run=_run_cross, tables=_cross_tables),
-        Benchmark(name="kept", title="What keeping tokens loses", cells=_kept_cells(effort), run=_run_kept,
-                  tables=_kept_tables),
     ]  # fmt: skip
 
 
@@ -72,36 +63,13 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
 
 def _task_cells(effort: Effort) -> list[Cell]:
     return [
-        _cell(effort, "glimpses", task, tiny(effort, task, seed), minutes=MINUTES[task], priority=6)
+        cell_of(effort, "glimpses", task, tiny(effort, task, seed), minutes=MINUTES[task], priority=6)
         for task in TASKS
         for seed in effort.seeds
     ]
 
 
-def _cross_cells(effort: Effort) -> list[Cell]:
-    return [
-        _cell(effort, "cross", f"{things}-{family}-{learner}",
-              tiny(effort, "classification", seed, steps=CROSS_STEPS, things=things, family=family, learner=learner),
-              minutes=CROSS_MINUTES, priority=7 + seed)
-        for seed in effort.seeds
-        for things in THINGS
-        for family in FAMILIES
-        for learner in LEARNERS
-    ]  # fmt: skip
-
-
-def _kept_cells(effort: Effort) -> list[Cell]:
-    """The cross table's digits, and the same with every glimpse encoded once."""
-    cells = []
-    for seed in effort.seeds:
-        anew = tiny(effort, "classification", seed, steps=CROSS_STEPS, things="digits", family="elastic_tokens",
-                    learner="ppo")  # fmt: skip
-        kept = replace(anew, model={"compute": "cached", "shared_depth": 1})
-        cells.append(_cell(effort, "kept", "digits", anew, kept, minutes=CROSS_MINUTES, priority=7 + seed))
-    return cells
-
-
-def _cell(effort: Effort, benchmark: str, variant: str, *trainings: Training, minutes: float, priority: int) -> Cell:
+def cell_of(effort: Effort, benchmark: str, variant: str, *trainings: Training, minutes: float, priority: int) -> Cell:
     config = {
         "training": trainings[-1].plain(), "scenes": effort.glimpse_scenes, "calibration_scenes": effort.glimpse_scenes,
         "repeats": effort.repeats,
@@ -201,25 +169,6 @@ def _seconds(trained: Learned, stop: Stopper, repeats: int) -> dict[str, float]:
     return ratio(seconds["stopped"], seconds["all"])
 
 
-def _run_cross(cell: Cell, context: Context) -> Values:
-    return _outcome(learned(cell.uses[0], context), cell, explore=cell.variant.endswith("-random"))
-
-
-def _run_kept(cell: Cell, context: Context) -> Values:
-    anew, kept = (_outcome(learned(training, context), cell, explore=False) for training in cell.uses)
-    return {"anew": anew, "kept": kept}
-
-
-def _outcome(trained: Learned, cell: Cell, *, explore: bool) -> Values:
-    looks, price = trained.recipe.train.num_looks, trained.system.model.price()
-    by_looks = metrics_by_looks(
-        trained.system, trained.recipe.test, num_scenes=cell.config["scenes"], max_looks=looks, batch_size=BATCH,
-        explore=explore,
-    )[trained.system.task.primary_metric]  # fmt: skip
-    return {"by_looks": by_looks, "macs": int(price.sensed(looks) + price.predict(looks)), "steps": trained.steps,
-            "train_s": trained.seconds}  # fmt: skip
-
-
 # -- tables ------------------------------------------------------------------------------------------------------------
 
 
@@ -236,12 +185,12 @@ def _reconstruction(results: Results) -> Table:
     rows, rmse = [], {}
     for policy in ("learned", *CONTROLS):
         rmse[policy] = _last(values, policy, "rmse")
-        curve = values and [mean(one["by_looks"][policy]["rmse"][k] for one in values) for k in range(_depths(values))]
+        curve = _curve(values, policy, "rmse")
         rows.append([
             policy, spread(rmse[policy], planned=planned),
             spread(_last(values, policy, "rmse_pasted"), planned=planned),
             percent(_last(values, policy, "explained"), planned),
-            " / ".join(f"{number:.1f}" for number in curve) if values else "not run",
+            " / ".join(f"{number:.1f}" for number in curve) or NOT_RUN,
         ])  # fmt: skip
     thumbnail = numbers(values, lambda one: one["thumbnail_rmse"])
     rows.append(["one thumbnail of as many pixels, no net", spread(thumbnail, planned=planned), "", "", ""])
@@ -263,8 +212,7 @@ def _points(results: Results, task: str) -> Table:
     found = {policy: _last(values, policy, metric) for policy in ("learned", *CONTROLS)}
     rows = []
     for policy, numbers_ in found.items():
-        curve = [mean(one["by_looks"][policy][metric][k] for one in values) for k in range(_depths(values))]
-        shares = " / ".join(f"{100 * number:.1f}" for number in curve) if values else "not run"
+        shares = " / ".join(f"{100 * number:.1f}" for number in _curve(values, policy, metric)) or NOT_RUN
         rows.append([policy, percent(numbers_, planned), shares])
     checks = []
     for against, bar in MORE_POINTS.items():
@@ -276,8 +224,10 @@ def _points(results: Results, task: str) -> Table:
                  figure=f"glimpses_{task}.svg")  # fmt: skip
 
 
-def _depths(values: Sequence[Values]) -> int:
-    return len(next(iter(values[0]["by_looks"]["learned"].values()))) if values else 0
+def _curve(values: Sequence[Values], policy: str, metric: str) -> list[float]:
+    """Means over the seeds after 0, 1, ... looks; empty where none was run."""
+    curves = [one["by_looks"][policy][metric] for one in values]
+    return [mean(numbers_) for numbers_ in zip(*curves, strict=True)]
 
 
 def _trained(values: Sequence[Values]) -> str:
@@ -317,57 +267,6 @@ def _stopping(results: Results) -> Table:
     return Table(title="Stopping early", head=head, rows=rows, checks=checks, notes=[note])
 
 
-def _cross_tables(results: Results) -> list[Table]:
-    rows = []
-    for things in THINGS:
-        for family in FAMILIES:
-            row, macs = [f"{things}, `{family}`"], "not run"
-            for learner in LEARNERS:
-                variant = f"{things}-{family}-{learner}"
-                values, planned = results.values("cross", variant), results.planned("cross", variant)
-                row.append(percent(numbers(values, lambda one: one["by_looks"][-1]), planned))
-                macs = f"{values[0]['macs'] / 1e6:.0f}" if values else macs
-            rows.append([*row, macs])
-    head = ["correct after 3 looks", "PPO", "SAC", "random, reader trained on it", "MMACs per episode"]
-    notes = [_said(results)] if _said(results) else []
-    return [Table(title="", head=head, rows=rows, notes=notes)]
-
-
-def _said(results: Results) -> str:
-    """What the cross table says, once it is complete."""
-    found: Mapping[tuple[str, str, str], float] = {
-        (things, family, learner): mean(values)
-        for things in THINGS
-        for family in FAMILIES
-        for learner in LEARNERS
-        if (values := numbers(results.values("cross", f"{things}-{family}-{learner}"), lambda one: one["by_looks"][-1]))
-    }
-    if len(found) < len(THINGS) * len(FAMILIES) * len(LEARNERS):
-        return ""
-
-    def over(name: str, place: int) -> float:
-        return 100 * mean(value for key, value in found.items() if key[place] == name)
-
-    learners = ", ".join(f"{name} {over(name, 2):.1f} %" for name in LEARNERS)
-    families = ", ".join(f"{name} {over(name, 1):.1f} %" for name in FAMILIES)
-    return f"Means over everything else: {learners}; {families}."
-
-
-def _kept_tables(results: Results) -> list[Table]:
-    values, planned = results.values("kept", "digits"), results.planned("kept", "digits")
-    rows, correct = [], {}
-    for name, label in (("anew", "all patches anew at each look"), ("kept", "each glimpse once, one block shared")):
-        correct[name] = numbers(values, lambda one, name=name: one[name]["by_looks"][-1])
-        macs = f"{values[0][name]['macs'] / 1e6:.0f}" if values else NOT_RUN
-        rows.append([label, percent(correct[name], planned), macs])
-    lost = differences(correct["kept"], correct["anew"])
-    check = at_least("cached: accuracy against encoding anew", lost, -MAY_LOSE,
-                     target=f"≥ -{100 * MAY_LOSE:.0f} point", measured=points(lost, planned))  # fmt: skip
-    note = f"Digits of the table above, {CROSS_STEPS} steps each; the encoder has two blocks."
-    return [Table(title="", head=["encoded", "correct after 3 looks", "MMACs per episode"], rows=rows, checks=[check],
-                  notes=[note])]  # fmt: skip
-
-
 def _figures(results: Results, folder: Path) -> None:
     for task, metric, title in (
         ("reconstruction", "rmse", "RMSE, grey levels"),
@@ -379,10 +278,10 @@ def _figures(results: Results, folder: Path) -> None:
             continue
         name, scale = (metric, 1.0) if metric else (values[0]["primary"], 100.0)
         lines = [
-            Line(label=policy.replace("_", " "), points=[
-                (float(k), scale * mean(one["by_looks"][policy][name][k] for one in values))
-                for k in range(_depths(values))
-            ])
+            Line(
+                label=policy.replace("_", " "),
+                points=[(float(k), scale * number) for k, number in enumerate(_curve(values, policy, name))],
+            )
             for policy in ("learned", *CONTROLS)
-        ]  # fmt: skip
+        ]
         line_plot(folder / f"glimpses_{task}.svg", lines, x_title="looks", y_title=title)
