@@ -14,7 +14,6 @@ from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import Table
 from benchmarks.timing import ratio, shown, summary, take_turns
-from foveate.core import Stopper
 from foveate.episode import Player
 from foveate.evaluation.report_data import Check
 from foveate.noise import Noise
@@ -22,6 +21,7 @@ from foveate.recipes.visual_search import visual_search
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
+from foveate.stopping.stopper import Stopper
 from foveate.system import PartSpec, System, SystemSpec, build
 
 SCENE_PX = {"adaptivenn_deit_small": 288, "adaptivenn_tiny": 96}

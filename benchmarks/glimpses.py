@@ -18,7 +18,6 @@ from benchmarks.plots import Line, line_plot
 from benchmarks.tables import NOT_RUN, Table, at_least, at_most, differences, numbers, percent, points, spread
 from benchmarks.timing import ratio, take_turns
 from benchmarks.training import Learned, Training, learned
-from foveate.core import Stopper
 from foveate.episode import Player
 from foveate.evaluation.record import batches, record
 from foveate.evaluation.report_data import Check
@@ -27,6 +26,7 @@ from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.stopper import Stopper
 from foveate.system import fresh_policy
 
 TASKS = ("reconstruction", "classification", "segmentation")

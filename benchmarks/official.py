@@ -17,7 +17,6 @@ from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, NotHereError, Results, Values
 from benchmarks.tables import Table
 from benchmarks.timing import ratio, shown, take_turns
-from foveate.core import Stopper
 from foveate.critics.map_value import MapValue, MapValueConfig
 from foveate.episode import Episode, Player
 from foveate.evaluation.report_data import Check
@@ -29,6 +28,7 @@ from foveate.policies.gaussian import Gaussian, GaussianConfig
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
+from foveate.stopping.stopper import Stopper
 from scripts.parity_adaptivenn import CASES, official_model, official_outputs
 
 BUDGET_MACS = 2.0e9

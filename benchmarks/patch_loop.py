@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from foveate.core import Glimpses, as_numpy
+from foveate.core import Glimpses
 from foveate.geometry.patches import patch_boxes
 from foveate.geometry.viewpoint import Array, to_boxes_px
+from foveate.rows import as_numpy
 
 
 class PatchLoop:

@@ -13,13 +13,13 @@ from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.search import ours
 from benchmarks.tables import Table, at_least, differences, numbers, percent, points, spread
 from benchmarks.training import Remembered, Training, fresh_scenes, learned, needed
-from foveate.core import Stopper
 from foveate.evaluation.record import record
 from foveate.evaluation.report_data import Check
 from foveate.evaluation.run import evaluate
 from foveate.model_folder import read_manifest, shipped
 from foveate.recipes.small_sign import small_sign
 from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.stopper import Stopper
 from foveate.system import System
 
 MEAN_LOOKS = 2.0

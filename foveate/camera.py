@@ -12,10 +12,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import Glimpses, Scenes, as_numpy
+from foveate.core import Glimpses, Scenes
 from foveate.errors import UsageError
 from foveate.geometry.patches import joined, patch_boxes
 from foveate.geometry.viewpoint import Array, from_boxes_px, to_boxes_px
+from foveate.rows import as_numpy
 
 
 @dataclass(frozen=True, kw_only=True)

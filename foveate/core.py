@@ -21,105 +21,21 @@ Viewpoints are ``[..., 4]`` (row, col, half height, half width) in the frame of 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from foveate.geometry.viewpoint import Array
+from foveate.price import Price
+from foveate.rows import Rowwise
 
 CONTRACT_VERSION = 1
 
 Rows = NDArray[np.int64]
-Counts = NDArray[np.int64]
-Macs = int | tuple[int, ...]
 Opening = Literal["glance", "free"]
 Prediction = Any  # an array [n, ...] or a frozen Rowwise of arrays: the family and the task agree on it
-
-
-def take(value: Any, rows: Any) -> Any:
-    """Rows of an array, a :class:`Rowwise`, a mapping of these, or None."""
-    if value is None:
-        return None
-    if isinstance(value, Rowwise):
-        return value.select(rows)
-    if isinstance(value, Mapping):
-        return {key: take(item, rows) for key, item in value.items()}
-    return value[rows]
-
-
-def to_device(value: Any, device: Any) -> Any:
-    """A tensor, or a mapping of these, on a device; what has no device stays."""
-    if isinstance(value, Mapping):
-        return {key: to_device(item, device) for key, item in value.items()}
-    return value.to(device) if hasattr(value, "to") else value
-
-
-def concat(parts: Sequence[Any]) -> Any:
-    """Row-wise concatenation of arrays, :class:`Rowwise` objects or mappings of the same kind."""
-    first = parts[0]
-    if len(parts) == 1 or first is None:
-        return first
-    if isinstance(first, Rowwise):
-        names = [f.name for f in fields(first) if f.name not in first.shared]  # type: ignore[arg-type]
-        return replace(first, **{name: concat([getattr(part, name) for part in parts]) for name in names})  # type: ignore[type-var]
-    if isinstance(first, Mapping):
-        return {key: concat([part[key] for part in parts]) for key in first}
-    return array_namespace(first).concat(list(parts), axis=0)
-
-
-def scene_major(steps: Sequence[Any]) -> Any:
-    """T batches of n rows as one of n * T, the steps of a scene together."""
-    order = np.arange(_num_rows(steps[0]) * len(steps)).reshape(len(steps), -1).T.ravel()
-    return take(concat(steps), order)
-
-
-def put(value: Any, rows: NDArray[np.int64], part: Any) -> Any:
-    """``value`` with the given rows (integer indices, each once) replaced by ``part``; a new object, differentiable."""
-    if value is None or len(rows) == 0:
-        return value
-    source = np.arange(_num_rows(value))
-    source[rows] = len(source) + np.arange(len(rows))
-    return take(concat([value, part]), source)
-
-
-def _num_rows(value: Any) -> int:
-    """Rows of anything that :func:`take` takes."""
-    if isinstance(value, Rowwise):
-        parts = (getattr(value, f.name) for f in fields(value) if f.name not in value.shared)  # type: ignore[arg-type]
-        return _num_rows(next(part for part in parts if part is not None))
-    if isinstance(value, Mapping):
-        return _num_rows(next(iter(value.values())))
-    return len(value)
-
-
-def as_numpy(value: Any) -> NDArray[Any]:
-    """A numpy array of the same values, whatever library and device they live on."""
-    return np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-
-
-class Rowwise:
-    """A frozen dataclass whose array fields all have one leading row axis; other fields are shared by all rows."""
-
-    shared: tuple[str, ...] = ()  # names of the fields without a row axis
-
-    def select(self, rows: Any) -> Self:
-        """The given rows (integer indices or a bool mask), as a new object."""
-        names = [f.name for f in fields(self) if f.name not in self.shared]  # type: ignore[arg-type]
-        return replace(self, **{name: take(getattr(self, name), rows) for name in names})  # type: ignore[type-var]
-
-    def detach(self) -> Self:
-        """The same values without gradient."""
-
-        def cut(value: Any) -> Any:
-            if isinstance(value, Mapping):
-                return {key: cut(item) for key, item in value.items()}
-            return value.detach() if hasattr(value, "detach") else value
-
-        return replace(self, **{f.name: cut(getattr(self, f.name)) for f in fields(self)})  # type: ignore[type-var, arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,81 +149,6 @@ class State(Protocol):
     def select(self, rows: Any) -> Self: ...
 
     def detach(self) -> Self: ...
-
-
-def _until(macs: Macs, count: Any) -> Counts:
-    """Sum of the first ``count`` entries, the last one repeated."""
-    table = np.atleast_1d(np.asarray(macs, np.int64))
-    known = np.concatenate([[0], table.cumsum()])
-    beyond = np.maximum(np.asarray(count) - len(table), 0)
-    return np.asarray(known[np.minimum(count, len(table))] + beyond * table[-1])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Price:
-    """MACs per scene of a family's parts, analytic, from the shapes (1 MAC = one multiply-add).
-
-    A part whose cost grows with what was seen is a tuple: entry i holds after i looks, the last one beyond."""
-
-    parts: Mapping[str, Macs]
-    """Per component; names start with ``open/``, ``look/``, ``observe/`` or ``predict/``."""
-
-    @cached_property
-    def open_macs(self) -> int:
-        """The opening; of a free one, what it takes to know that nothing was seen."""
-        return int(_until(self._sum("open"), 1))
-
-    @cached_property
-    def look_macs(self) -> Macs:
-        """Sensing and fusing one more look."""
-        return self._sum("look")
-
-    @cached_property
-    def observe_macs(self) -> Macs:
-        """One observation, paid at every step, the first included: elastic queries; 0 where the state is observed as
-        is."""
-        return self._sum("observe")
-
-    @cached_property
-    def predict_macs(self) -> Macs:
-        """One execution of the head."""
-        return self._sum("predict")
-
-    def look(self, num_looks: Any, *, count: Any = 1) -> Counts:
-        """Of ``count`` more looks after ``num_looks``, both ``[n]`` or scalars."""
-        return _until(self.look_macs, np.asarray(num_looks) + count) - _until(self.look_macs, num_looks)
-
-    def observe(self, num_looks: Any) -> Counts:
-        """Of observing what so many looks gave."""
-        return _until(self.observe_macs, np.asarray(num_looks) + 1) - _until(self.observe_macs, num_looks)
-
-    def predict(self, num_looks: Any, *, count: Any = 1) -> Counts:
-        """Of ``count`` answers, after ``num_looks`` and each further look."""
-        return _until(self.predict_macs, np.asarray(num_looks) + count) - _until(self.predict_macs, num_looks)
-
-    def sensed(self, num_looks: Any) -> Counts:
-        """Of the opening, so many looks and every observation; no policy, critic or answer."""
-        looked = _until(self.look_macs, num_looks) + _until(self.observe_macs, np.asarray(num_looks) + 1)
-        return self.open_macs + looked
-
-    def part(self, name: str, num_looks: Any) -> Counts:
-        """What a component costs in an episode of so many looks that answers at its end."""
-        kind, macs = name.partition("/")[0], self.parts[name]
-        end = np.asarray(num_looks) + 1
-        return {
-            "open": _until(macs, 1),
-            "look": _until(macs, num_looks),
-            "observe": _until(macs, end),
-            "predict": _until(macs, end) - _until(macs, num_looks),
-        }[kind]
-
-    def _sum(self, kind: str) -> Macs:
-        own = [macs for name, macs in self.parts.items() if name.startswith(f"{kind}/")]
-        longest = max((len(macs) for macs in own if isinstance(macs, tuple)), default=0)
-        if longest == 0:
-            return sum(own)  # type: ignore[arg-type]
-        each = [macs if isinstance(macs, tuple) else (macs,) for macs in own]
-        return tuple(sum(macs[min(i, len(macs) - 1)] for macs in each) for i in range(longest))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -487,23 +328,3 @@ class Task(Protocol):
 
     def answers(self, prediction: Prediction) -> Sequence[Mapping[str, Any]]:
         """The answer of each row in plain Python values, for people and JSON."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stopper:
-    """A stop rule with its thresholds: the row stops when its appetite does not exceed the threshold of its step."""
-
-    rule: StopRule
-    thresholds: NDArray[np.float64]  # [T], or [1] when shared by all steps; beyond the last, the last one holds
-    max_looks: int | None = None
-    """Looks of the longest episode that the thresholds were solved on, where every row stops: a family without a
-    maximum of its own would otherwise look for ever once a threshold says "never stop"."""
-
-    @property
-    def needs(self) -> frozenset[str]:
-        return self.rule.needs
-
-    def __call__(self, step: Step) -> NDArray[np.bool_]:
-        depth = np.minimum(step.num_looks, len(self.thresholds) - 1)
-        enough = np.asarray(self.rule.signal(step)) <= self.thresholds[depth]
-        return enough if self.max_looks is None else enough | (step.num_looks >= self.max_looks)

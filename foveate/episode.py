@@ -9,21 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import (
-    ActiveModel,
-    Critic,
-    Glimpses,
-    Look,
-    Observation,
-    Policy,
-    Prediction,
-    Rows,
-    Step,
-    Task,
-    concat,
-    take,
-)
+from foveate.core import ActiveModel, Critic, Glimpses, Look, Observation, Policy, Prediction, Rows, Step, Task
 from foveate.cost import Ledger
+from foveate.rows import concat, take
 
 Flags = NDArray[np.bool_]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from foveate.answers import Answer, Appetite, Box, Cost, Failure, Outcome, StepFacts, Watched
 from foveate.atomic import Place
 from foveate.compatible import check_compatible
-from foveate.core import Observation, Step, Stopper, as_numpy, take
+from foveate.core import Observation, Step
 from foveate.cost import Ledger
 from foveate.episode import Episode, Event, Player
 from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
@@ -28,10 +28,12 @@ from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
 from foveate.rollout import rollout, steps
+from foveate.rows import as_numpy, take
 from foveate.scenes.given import Given, Ready, prepare, scenes_of
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.limits import Limits
+from foveate.stopping.stopper import Stopper
 from foveate.stopping.units import Budget
 from foveate.system import System
 

@@ -13,24 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.compatible import check_compatible
-from foveate.core import (
-    ActiveModel,
-    Glimpses,
-    Look,
-    Observation,
-    Policy,
-    Prediction,
-    Rows,
-    Scenes,
-    Step,
-    as_numpy,
-    take,
-)
+from foveate.core import ActiveModel, Glimpses, Look, Observation, Policy, Prediction, Rows, Scenes, Step
 from foveate.cost import Ledger
 from foveate.episode import Episode, Event, Flags, Player, assemble, take_flags
 from foveate.errors import IncompatibleError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
+from foveate.rows import as_numpy, take
 
 OUTSIDE = 1e-4  # what rounding may add to a look at the edge, in the scene's frame
 

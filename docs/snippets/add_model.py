@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, ObservationShape, Price, Rowwise
+from foveate.core import Look, Observation, ObservationShape
 from foveate.episode import Player
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers, half_extents_of
 from foveate.models import MODELS
+from foveate.price import Price
 from foveate.rollout import rollout
+from foveate.rows import Rowwise
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, SystemSpec, build
 

@@ -3,12 +3,14 @@
 import numpy as np
 import torch
 
-from foveate.core import Step, Stopper, as_numpy, take
+from foveate.core import Step
 from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import as_numpy, take
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
+from foveate.stopping.stopper import Stopper
 from foveate.system import PartSpec, SystemSpec, build
 
 torch.manual_seed(0)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from foveate.cli.output import say, say_json, say_table
-from foveate.core import Macs, Price
 from foveate.errors import UsageError
+from foveate.price import Macs, Price
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,6 @@ import torch
 from foveate.atomic import write_json
 from foveate.cli.measure import Row, calibration_warning, row_of
 from foveate.cli.output import note
-from foveate.core import Stopper
 from foveate.episode import Player
 from foveate.evaluation.controls import control
 from foveate.evaluation.interval import half_width
@@ -27,6 +26,7 @@ from foveate.policies import POLICIES
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.stopper import Stopper
 from foveate.training.static import StaticResult, train_static
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import take
+from foveate.rows import take
 
 Pair = tuple[int, int]
 Target = Literal["label", "picture", "mask"]

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.answers import places_px
-from foveate.core import Stopper, as_numpy, take
 from foveate.drawing import RIGHT, Mark, scanpath_picture
 from foveate.episode import Episode, Player
 from foveate.evaluation.report_data import ScanpathPicture
@@ -19,6 +18,8 @@ from foveate.exploring.examples import Describe
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import as_numpy, take
+from foveate.stopping.stopper import Stopper
 from foveate.system import System
 
 CHOSEN = "The first {good} scenes of the test set that were right and the first {bad} that were wrong, in order."

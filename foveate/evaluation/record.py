@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from foveate.core import Scenes, as_numpy, concat, to_device
+from foveate.core import Scenes
 from foveate.cost import Ledger
 from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.rollout import rollout, steps
+from foveate.rows import as_numpy, concat, to_device
 from foveate.stopping.traces import Origin, Traces
 from foveate.system import System
 from foveate.tasks.primary import primary

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.core import Stopper, as_numpy, to_device
 from foveate.episode import Limits, Player
 from foveate.evaluation.record import batches, device_of
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import as_numpy, to_device
+from foveate.stopping.stopper import Stopper
 from foveate.system import System
 from foveate.tasks.primary import primary
 

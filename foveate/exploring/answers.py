@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from foveate.answers import in_words, places_px
-from foveate.core import as_numpy
 from foveate.drawing import INK, RIGHT, SMALL_PX, SOFT, Colour, Mark, cut_line, text_font, with_looks
 from foveate.exploring.exploration import Exploration, Moment
 from foveate.exploring.panels import Note, Panel, Size, blank, framed, greyed, resized, words_image
+from foveate.rows import as_numpy
 from foveate.scanpath import visible
 
 NUM_BARS = 5

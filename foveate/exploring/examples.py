@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from foveate.answers import OUTCOMES, Watched
-from foveate.core import Scenes, as_numpy, take, to_device
+from foveate.core import Scenes
 from foveate.drawing import Mark
 from foveate.evaluation.record import batches, device_of
 from foveate.evaluation.report_data import EpisodeExample, EpisodeStep, PanelPicture
@@ -24,6 +24,7 @@ from foveate.exploring.panels import Panel
 from foveate.exploring.sheets import answer_in_words, facts_of, looks_in_words, panel_rows, when
 from foveate.geometry.viewpoint import WHOLE_SCENE
 from foveate.looker import Looker
+from foveate.rows import as_numpy, take, to_device
 from foveate.tasks.primary import primary
 
 Describe = Callable[[Any, Any], tuple[str, Sequence[Mark]]]

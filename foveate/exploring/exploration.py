@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.answers import OUTCOMES, Box, Outcome, Watched, places_px
-from foveate.core import Scenes, as_numpy
+from foveate.core import Scenes
 from foveate.drawing import Picture
 from foveate.exploring.heat import Heat, heat_of
 from foveate.exploring.seen import Seen, Sight, canvas_size, seen_so_far
@@ -20,6 +20,7 @@ from foveate.geometry.viewpoint import WHOLE_SCENE, to_boxes_px
 from foveate.looker import Looker
 from foveate.model_folder import label_names
 from foveate.plain import plain
+from foveate.rows import as_numpy
 from foveate.scanpath import visible
 from foveate.scenes.given import Given, is_file, prepare, scenes_of
 

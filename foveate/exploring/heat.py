@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.answers import Watched
-from foveate.core import as_numpy
 from foveate.geometry.viewpoint import to_boxes_px
+from foveate.rows import as_numpy
 
 Kind = Literal["importance", "odds", "relevance"]
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, ObservationShape, Opening, Price, Rowwise, TrainingLook
+from foveate.core import Look, Observation, ObservationShape, Opening, TrainingLook
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers, half_extents_of
 from foveate.models.fusion import FusionConfig, Reuse, Update
@@ -24,6 +24,8 @@ from foveate.models.heads import PooledHead, StepHeads, StepHeadsConfig
 from foveate.models.preprocess import Preprocess
 from foveate.models.relevance import check_relevance, class_activation
 from foveate.models.vit import Vit, VitConfig
+from foveate.price import Price
+from foveate.rows import Rowwise
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.camera import PatchCamera
-from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Price, Rowwise, Seen, TrainingLook
+from foveate.core import Camera, Look, Observation, ObservationShape, Opening, Seen, TrainingLook
 from foveate.geometry.patches import cut, patch_boxes
 from foveate.geometry.viewpoint import WHOLE_SCENE, contains, grid_centers, to_boxes_px
 from foveate.models.answers import ANSWERS, AnswerShape, Known
@@ -32,6 +32,8 @@ from foveate.models.mosaic import blank, paint_macs, painted
 from foveate.models.pooling import pooled, pooled_macs
 from foveate.models.preprocess import Preprocess
 from foveate.models.zooms import GEOMETRY_DIM, closeness, covers, described, gains, square_candidates, zoom_grids
+from foveate.price import Price
+from foveate.rows import Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)

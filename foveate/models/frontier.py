@@ -15,8 +15,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from foveate.core import Rowwise
 from foveate.models.cells import ABOUT
+from foveate.rows import Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Observation, ObservationShape, Price, Rowwise, TrainingLook, as_numpy, put
+from foveate.core import Look, Observation, ObservationShape, TrainingLook
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
 from foveate.models.backbones import BACKBONES
@@ -25,6 +25,8 @@ from foveate.models.preprocess import Preprocess
 from foveate.models.readouts import READOUTS
 from foveate.models.relevance import RELEVANCES, check_relevance, class_activation
 from foveate.models.splat import splat, token_centers
+from foveate.price import Price
+from foveate.rows import Rowwise, as_numpy, put
 
 
 @dataclass(frozen=True, kw_only=True)

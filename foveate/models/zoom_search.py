@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Look, Macs, Observation, ObservationShape, Price, Rowwise, TrainingLook
+from foveate.core import Look, Observation, ObservationShape, TrainingLook
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import WHOLE_SCENE, whole_scene
 from foveate.layers.macs import linear_macs
@@ -31,6 +31,8 @@ from foveate.models.counted import counted_macs
 from foveate.models.evidence import LEAST_MASS, Evidence
 from foveate.models.frontier import Frontier
 from foveate.models.preprocess import Preprocess
+from foveate.price import Macs, Price
+from foveate.rows import Rowwise
 
 FACTS = 2  # told of every cell beside what it looks like: its mass, and how much closer one could look
 CLOSER = 1.5  # a look that shows less than this much more detail is no closer look

@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import take
 from foveate.errors import DataError
+from foveate.rows import take
 from foveate.scenes import PICTURE_SUFFIXES
 from foveate.scenes.label_files import LABEL_FILE_NAMES, LABEL_SUFFIXES, SPLIT_NAMES, LabelledPicture, read_labels
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import Rowwise
+from foveate.rows import Rowwise
 from foveate.scenes.cutouts import CutoutSet, Split
 from foveate.scenes.ground import Ground, View, load_ground
 from foveate.scenes.levels import num_levels

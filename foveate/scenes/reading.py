@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import Glimpses, as_numpy
+from foveate.core import Glimpses
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import Array, to_boxes_px
+from foveate.rows import as_numpy
 
 OUTSIDE_PX = 0.5  # a box may stick out this far (noise of float32 in huge scenes) and is cut; further is an error
 

@@ -8,9 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import Scenes, as_numpy
+from foveate.core import Scenes
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import WHOLE_SCENE, from_boxes_px
+from foveate.rows import as_numpy
 from foveate.scenes import SCENES
 from foveate.scenes.files import reader_of
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from foveate.core import Rowwise
+from foveate.rows import Rowwise
 from foveate.scenes.layout import Layers
 from foveate.scenes.stamps import StampPool
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.atomic import write_json
-from foveate.core import Stopper
 from foveate.errors import BudgetError, ModelFolderError
 from foveate.stopping import STOP_RULES
 from foveate.stopping.budget_path import BudgetPath, fit_path, follows
 from foveate.stopping.calibrate import check_possible
+from foveate.stopping.stopper import Stopper
 from foveate.stopping.traces import Origin, Traces
 from foveate.stopping.units import Budget
 
@@ -58,7 +58,7 @@ class BudgetTable:
     def thresholds_for(
         self, budget: str | float | Budget, *, rule: str | None = None, here: Origin | None = None
     ) -> NDArray[np.float64]:
-        """Thresholds for :class:`foveate.core.Stopper`, for a mean budget such as "2.0 looks" or "20ms".
+        """Thresholds for :class:`foveate.stopping.stopper.Stopper`, for a mean budget such as "2.0 looks" or "20ms".
 
         Any budget between zero looks and full length is met within 2 % on the calibration scenes, or within one scene's
         step if they are few; one above gets full length. ``here`` describes the machine, batch size and threads in use,

@@ -28,7 +28,7 @@ class BudgetPoint:
 
     budget: float
     """What was asked for: mean cost per scene, base units."""
-    thresholds: NDArray[np.float64]  # for core.Stopper: one per number of looks, or [1] if shared
+    thresholds: NDArray[np.float64]  # for a Stopper: one per number of looks, or [1] if shared
     expected_score: float
     expected_cost: float
     """Realised mean cost: at most the budget, and below it by less than one scene's step."""
@@ -113,7 +113,7 @@ def full_accuracy(traces: Traces, rule: StopRule, unit: str = "looks", *, num_bu
 
 
 def expand(traces: Traces, thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Thresholds per depth ``[T]`` as :class:`foveate.core.Stopper` indexes them, by number of looks. [1] stays [1]."""
+    """Thresholds per depth ``[T]`` as a ``Stopper`` indexes them, by number of looks. [1] stays [1]."""
     return np.repeat(thresholds, np.diff(traces.looks)) if len(thresholds) == traces.max_depth else thresholds
 
 

@@ -110,7 +110,7 @@ class Traces:
         return self.costs[unit] + sum(extras)
 
     def exits(self, signal: Matrix, thresholds: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Depth ``[N]`` at which each scene leaves; thresholds by number of looks, as :class:`foveate.core.Stopper`."""
+        """Depth ``[N]`` at which each scene leaves; thresholds by number of looks, as for a ``Stopper``."""
         num_looks = self.costs["looks"][:, :-1].astype(np.int64)
         is_stop = signal[:, :-1] <= thresholds[np.minimum(num_looks, len(thresholds) - 1)]
         return np.where(is_stop.any(axis=1), is_stop.argmax(axis=1) if self.max_depth else 0, self.max_depth)

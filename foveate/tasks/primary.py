@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from foveate.core import Task, as_numpy
+from foveate.core import Task
 from foveate.errors import IncompatibleError
 from foveate.geometry.viewpoint import Array
+from foveate.rows import as_numpy
 
 ROUNDING = 1e-5  # what float32 may add to 1
 

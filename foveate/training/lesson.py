@@ -15,8 +15,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from foveate.core import Observation, Rowwise, Seen, Task, scene_major
+from foveate.core import Observation, Seen, Task
 from foveate.episode import Episode
+from foveate.rows import Rowwise, scene_major
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foveate.core import Critic, LearnedPolicy, Observation, Rowwise
+from foveate.core import Critic, LearnedPolicy, Observation
+from foveate.rows import Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import LearnedPolicy, concat, to_device
+from foveate.core import LearnedPolicy
 from foveate.errors import TrainingError, UsageError
+from foveate.rows import concat, to_device
 from foveate.training.learners import Played
 from foveate.training.lesson import Transitions, pack, transitions, unpack
 from foveate.training.optimizer import set_lr

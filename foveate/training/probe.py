@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from foveate.core import to_device
 from foveate.episode import Player
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import to_device
 from foveate.system import System, fresh_policy
 from foveate.tasks.primary import primary
 from foveate.training.config import TrainConfig

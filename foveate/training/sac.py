@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from foveate.core import Choices, Observation, OffPolicy, QCritic, Rowwise
+from foveate.core import Choices, Observation, OffPolicy, QCritic
 from foveate.errors import UsageError
+from foveate.rows import Rowwise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.core import OffPolicy, QCritic, scene_major
+from foveate.core import OffPolicy, QCritic
 from foveate.errors import IncompatibleError, TrainingError, UsageError
+from foveate.rows import scene_major
 from foveate.training.evaluating import evaluating
 from foveate.training.learners import Played
 from foveate.training.optimizer import decay_groups, set_lr

@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from foveate.core import Scenes, Task, to_device
+from foveate.core import Scenes, Task
 from foveate.errors import TrainingError, UsageError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.models.static_net import StaticNet, StaticNetConfig
+from foveate.rows import to_device
 from foveate.training.config import ENDLESS
 from foveate.training.feed import ahead
 from foveate.training.optimizer import decay_groups, set_lr

@@ -21,12 +21,13 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
-from foveate.core import LearnedPolicy, to_device
+from foveate.core import LearnedPolicy
 from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import to_device
 from foveate.system import System, fresh_policy
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig

@@ -18,6 +18,7 @@ PACKAGE = Path(foveate.__file__).parent
 # other; parts separated by | never do; + joins folders that count as one part.
 LAYERS = """
 errors, registry, config, plain, atomic, noise, geometry, layers, drawing
+rows, price
 core
 camera
 scenes | models | policies + critics | stopping | tasks
@@ -50,7 +51,9 @@ NO_TORCH = (
     "foveate.noise",
     "foveate.plain",
     "foveate.policies",
+    "foveate.price",
     "foveate.rollout",
+    "foveate.rows",
     "foveate.scenes",
     "foveate.scenes.memory",
     "foveate.scenes.photos",
@@ -66,6 +69,7 @@ NO_TORCH = (
     "foveate.stopping.calibrate",
     "foveate.stopping.limits",
     "foveate.stopping.rules",
+    "foveate.stopping.stopper",
     "foveate.stopping.traces",
     "foveate.stopping.units",
     "foveate.tasks",

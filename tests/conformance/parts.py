@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from foveate.core import Look, Observation, ObservationShape, Rowwise, Seen, as_numpy
+from foveate.core import Look, Observation, ObservationShape, Seen
 from foveate.critics import CRITICS
 from foveate.geometry.viewpoint import WHOLE_SCENE, clamp_inside, grid_centers
 from foveate.models import MODELS, create_model
 from foveate.policies import POLICIES
 from foveate.registry import Registry, resolve
+from foveate.rows import Rowwise, as_numpy
 from foveate.scenes.memory import ArrayScenes
 from tests.families.frontier import Frontier
 from tests.families.squashed import Squashed, SquashedConfig

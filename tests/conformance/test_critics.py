@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Observation, QCritic, take
+from foveate.core import Observation, QCritic
 from foveate.critics import CRITICS
+from foveate.rows import take
 from tests.conformance.parts import CLOSE, CRITIC_CASES, assert_close, observation, seeded
 
 

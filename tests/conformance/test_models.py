@@ -11,7 +11,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Look, Observation, concat, put, take
+from foveate.core import Look, Observation
+from foveate.rows import concat, put, take
 from tests.conformance.parts import CLOSE, MODEL_CASES, assert_close, flat, looks_at, opened, scenes, seeded, updated
 
 # Reached by no loss of their own, on purpose: only the agent sees what they write, and it sees it detached.

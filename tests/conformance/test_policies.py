@@ -11,9 +11,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from foveate.core import Look, Observation, ObservationShape, OffPolicy, as_numpy, take
+from foveate.core import Look, Observation, ObservationShape, OffPolicy
 from foveate.noise import uniforms
 from foveate.policies import POLICIES
+from foveate.rows import as_numpy, take
 from tests.conformance.parts import CLOSE, LEARNED, POLICY_CASES, SHAPE, assert_close, flat, observation, seeded
 
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foveate.core import Step, Stopper, StopRule
+from foveate.core import Step, StopRule
 from foveate.errors import IncompatibleError
 from foveate.stopping import STOP_RULES
 from foveate.stopping.calibrate import solve
+from foveate.stopping.stopper import Stopper
 from tests.support.traces import classification
 
 NUM_ROWS, DEPTH = 200, 4

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from foveate.core import take
 from foveate.registry import resolve
+from foveate.rows import take
 from foveate.tasks import TASKS
 
 N = 5

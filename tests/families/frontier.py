@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Observation, ObservationShape, Price, Rowwise
+from foveate.core import Observation, ObservationShape
 from foveate.geometry.viewpoint import grid_centers
+from foveate.price import Price
+from foveate.rows import Rowwise
 
 C, LEVELS, SIZE_PX = 6, (2, 4), (8, 8)
 

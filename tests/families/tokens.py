@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from foveate.core import Observation, ObservationShape, Price, Rowwise
+from foveate.core import Observation, ObservationShape
 from foveate.geometry.viewpoint import contains, grid_centers
+from foveate.price import Price
+from foveate.rows import Rowwise
 
 C, T, K, SIDE = 8, 3, 2, 4  # features, looks, classes, cells per side of the dense answer
 

@@ -11,14 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foveate.core import Glimpses, Look, Stopper, as_numpy
+from foveate.core import Glimpses, Look
 from foveate.episode import Episode, Player
 from foveate.errors import BudgetError, DataError, IncompatibleError, SceneError
 from foveate.noise import Noise
 from foveate.rollout import rollout
+from foveate.rows import as_numpy
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping import STOP_RULES
 from foveate.stopping.limits import Limits
+from foveate.stopping.stopper import Stopper
 from foveate.tasks.classification import Classification, ClassificationConfig
 from tests.conformance.parts import (
     CRITIC_CASES,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.core import Observation, as_numpy
+from foveate.core import Observation
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import clamp_inside, contains, grid_centers
 from foveate.noise import uniforms
@@ -25,6 +25,7 @@ from foveate.policies.scans import (
     Raster,
     RasterConfig,
 )
+from foveate.rows import as_numpy
 from tests.conformance.parts import POLICY_CASES, assert_close, observation
 
 CONTROLS = [name for name in POLICIES.names() if POLICIES.facts(name).get("control")]

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from foveate.core import take
 from foveate.geometry.viewpoint import grid_centers
 from foveate.noise import uniforms
+from foveate.rows import take
 from tests.conformance.parts import POLICY_CASES, observation, seeded
 
 DRAWS = 20_000

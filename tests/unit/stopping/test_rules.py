@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from foveate.core import Step, Stopper
+from foveate.core import Step
 from foveate.errors import IncompatibleError
 from foveate.stopping import rules
+from foveate.stopping.stopper import Stopper
 
 
 def step_of(**fields: object) -> Step:

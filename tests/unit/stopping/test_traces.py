@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foveate.core import Step, Stopper
+from foveate.core import Step
 from foveate.errors import BudgetError, DataError, OutputError, UsageError
 from foveate.stopping import STOP_RULES, rules
+from foveate.stopping.stopper import Stopper
 from foveate.stopping.traces import Origin, Traces
 from tests.support.traces import classification
 
