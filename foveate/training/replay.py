@@ -97,8 +97,8 @@ class Replay:
         self.count = self.next = 0
 
     def state(self) -> dict[str, Any]:
-        """For a checkpoint: what is filled."""
-        return {"store": {key: part[: self.count] for key, part in self.store.items()}, "next": self.next}
+        """For a checkpoint: what is filled, copied, as a saved view brings along all it is a view of."""
+        return {"store": {key: part[: self.count].clone() for key, part in self.store.items()}, "next": self.next}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.store, self.count, self.next = {}, 0, 0

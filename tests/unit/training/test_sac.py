@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,15 @@ def test_the_oldest_are_forgotten_first() -> None:
     other.restore(state)
     assert all(torch.equal(other.store[key], replay.store[key]) for key in replay.store)
     assert (len(other), other.next) == (len(replay), replay.next)
+
+
+def test_a_checkpoint_holds_what_is_remembered_and_not_the_room_for_more() -> None:
+    _, _, memory = played("elastic_tokens", rows=2)
+    replay = Replay(100_000)
+    replay.add(memory)
+    file = io.BytesIO()
+    torch.save(replay.state(), file)
+    assert file.tell() < 2 * replay.bytes_per_transition * len(replay) + 10_000
 
 
 def test_a_transition_takes_little_memory() -> None:
