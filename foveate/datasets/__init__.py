@@ -2,7 +2,8 @@
 
 ``DATASETS.get("ade20k")("/data/ADEChallengeData2016", split="val", target="mask")`` lists one part of a set as
 :class:`~foveate.datasets.listing.Pictures`, and opens no picture. Facts: ``gives``, what can be learned from it (class
-numbers, the pictures themselves, or classes of their pixels; the first is the default), ``splits`` and ``summary``.
+numbers, the pictures themselves, or classes of their pixels; the first is the default), ``splits``, ``summary``, and
+``val_calibrates``: val is there to calibrate on and test to report (False when absent: val is what papers report).
 """
 
 from __future__ import annotations
@@ -45,5 +46,6 @@ DATASETS.register(
     "foveate.datasets.pictures:pictures",
     gives=("picture",),
     splits=("train", "val", "test", "all"),
+    val_calibrates=True,
     summary="any folder of pictures, at any depth, split by their content",
 )

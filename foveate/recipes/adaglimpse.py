@@ -31,6 +31,7 @@ from foveate.training.timm_teacher import timm_teacher
 Folder = str | os.PathLike[str]
 SCENE_PX = (224, 224)
 CALIBRATION_FRAC = 0.02  # of the training pictures: stopping is never calibrated on what is reported
+LEAST_CALIBRATION, MOST_CALIBRATION_FRAC = 400, 0.15  # at least so many, but no larger share of a small set
 CANVASES = {  # of each size of encoder
     "test": {"dim": 32, "depth": 1, "num_heads": 2},
     "nano": {"dim": 96, "depth": 2, "num_heads": 3},
@@ -79,7 +80,7 @@ def adaglimpse(
     if size not in CANVASES:
         raise UsageError(f"size is {size!r}.{suggest(size, CANVASES)} Known: {', '.join(CANVASES)}")
     check_counts(glimpse_grid=glimpse_grid, scene_px=min(scene_px), epochs=epochs, batch_size=batch_size)
-    parts = _parts(DATASETS.get(dataset), folder, target, seed)
+    parts = _parts(dataset, folder, target, seed)
     num_looks = looks or LOOKS[target]
     frac = AREA_FRAC[target] if area_frac == "usual" else area_frac
     augment = PictureAugment(area_frac=frac)
@@ -132,15 +133,20 @@ def _taught(source: PictureSource, teacher: str | None, weights: Folder | None) 
     return TaughtSource(source, timm_teacher(teacher, weights, num_classes=len(source.pictures.class_names or ())))
 
 
-def _parts(reader: Any, folder: Folder, target: Target, seed: int) -> dict[str, Pictures]:
-    """Training pictures without a few that stopping is calibrated on, and the set's own val."""
+def _parts(dataset: str, folder: Folder, target: Target, seed: int) -> dict[str, Pictures]:
+    """The set's own three parts where it has them; else its val to test on, and of train some to calibrate on."""
+    reader = DATASETS.get(dataset)
     train = reader(folder, split="train", target=target)
+    val = reader(folder, split="val", target=target)
+    if DATASETS.facts(dataset).get("val_calibrates", False):
+        return {"train": train, "calibrate": val, "test": reader(folder, split="test", target=target)}
     order = np.random.default_rng(seed).permutation(len(train))
-    count = max(1, round(CALIBRATION_FRAC * len(train)))
+    enough = min(LEAST_CALIBRATION, MOST_CALIBRATION_FRAC * len(train))
+    count = max(1, round(max(enough, CALIBRATION_FRAC * len(train))))
     return {
         "train": train.select(np.sort(order[count:])),
         "calibrate": train.select(np.sort(order[:count])),
-        "test": reader(folder, split="val", target=target),
+        "test": val,
     }
 
 

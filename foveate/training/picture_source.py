@@ -95,7 +95,7 @@ class PictureSource:
         good = [one for one in shown if one is not None]
         if not good:
             why = next((self.broken[self.pictures.paths[row]] for row in rows), "none was asked for")
-            raise DataError(f"none of {len(rows)} pictures could be read; the first: {why}")
+            raise DataError(f"none of {len(rows)} pictures of {self.pictures.name} could be read; the first: {why}")
         kept = rows[[one is not None for one in shown]]
         pixels = np.ascontiguousarray(np.stack([one.pixels for one in good]).transpose(0, 3, 1, 2))
         return Batch(scenes=ArrayScenes(pixels), target=self._target(kept, pixels, good), indices=kept)

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from foveate.datasets import DATASETS
+from foveate.datasets.listing import Pictures
 from foveate.errors import DataError, UsageError
 from foveate.recipes import RECIPES
+from foveate.recipes.adaglimpse import _parts
 from foveate.training.trainer import Trainer
 from tests.support import fake_datasets
 
@@ -37,6 +40,32 @@ def test_a_few_steps_on_a_fake_of_the_layout(tmp_path: Path, name: str) -> None:
     own = [set(part.pictures.paths) for part in (recipe.source, recipe.calibration, recipe.test)]
     assert not own[0] & own[1]
     assert not (own[0] | own[1]) & own[2]
+
+
+def test_a_small_folder_calibrates_and_tests_on_parts_of_its_own(tmp_path: Path) -> None:
+    """A few pictures each, so that a broken one ends no run."""
+    folder = fake_datasets.fake_pictures(tmp_path / "data")
+    recipe = RECIPES.get("image_folder_reconstruction")(folder, **SMALL)
+    assert [recipe.source.pictures.name, recipe.calibration.pictures.name, recipe.test.pictures.name] == [
+        "pictures-train",
+        "pictures-val",
+        "pictures-test",
+    ]
+    assert (len(recipe.source), len(recipe.calibration), len(recipe.test)) == (14, 3, 3)
+    Path(recipe.calibration.pictures.paths[0]).write_bytes(b"no picture")
+    other = RECIPES.get("image_folder_reconstruction")(folder, **SMALL)
+    parts = (other.source, other.calibration, other.test)
+    assert all(len(part.batch(np.arange(len(part)), 0).scenes) >= 2 for part in parts)
+
+
+@pytest.mark.parametrize(("total", "expected"), [(20, 3), (2_000, 300), (20_210, 404), (1_281_167, 25_623)])
+def test_a_small_set_calibrates_on_more_than_two_percent(
+    monkeypatch: pytest.MonkeyPatch, total: int, expected: int
+) -> None:
+    listed = Pictures(name="x", root="", paths=tuple(map(str, range(total))))
+    monkeypatch.setattr(DATASETS, "get", lambda name: lambda folder, *, split, target: listed)
+    parts = _parts("ade20k", "", "picture", 0)
+    assert (len(parts["calibrate"]), len(parts["train"])) == (expected, total - expected)
 
 
 def test_the_papers_numbers(tmp_path: Path) -> None:

@@ -160,9 +160,13 @@ def test_broken_files_are_skipped_and_named(masked: Pictures) -> None:
     reasons = [source.broken[masked.paths[row]] for row in range(2, 6)]
     for reason, expected in zip(reasons, ["cut off", "5 x 5 pixels", "the class 77", "no such file"], strict=True):
         assert expected in reason
-    with pytest.raises(DataError, match=r"none of 2 pictures could be read; the first: .*is damaged or cut off"):
+    with pytest.raises(
+        DataError, match=r"none of 2 pictures of ade20k-train could be read; the first: .*is damaged or cut off"
+    ):
         source.batch(np.array([2, 3]), 0)
-    with pytest.raises(DataError, match="none of 0 pictures could be read; the first: none was asked for"):
+    with pytest.raises(
+        DataError, match="none of 0 pictures of ade20k-train could be read; the first: none was asked for"
+    ):
         source.batch(np.array([], np.int64), 0)
 
 
