@@ -129,11 +129,12 @@ def _grown(
     top, left, bottom, right = box
     y, x = (top + bottom) / 2, (left + right) / 2
     high, wide = max(bottom - top, least_px) / 2, max(right - left, least_px) / 2
+    rim_x, rim_y = (min(rim_px, side / 2) for side in size)  # a very flat picture has less room
     return (
-        max(x - wide, rim_px),
-        max(y - high, rim_px),
-        min(x + wide, size[0] - rim_px),
-        min(y + high, size[1] - rim_px),
+        max(x - wide, rim_x),
+        max(y - high, rim_y),
+        min(x + wide, size[0] - rim_x),
+        min(y + high, size[1] - rim_y),
     )
 
 

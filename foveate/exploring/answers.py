@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from foveate.answers import in_words, places_px
 from foveate.drawing import INK, RIGHT, SMALL_PX, SOFT, Colour, Mark, cut_line, text_font, with_looks
 from foveate.exploring.exploration import Exploration, Moment
-from foveate.exploring.panels import Note, Panel, Size, blank, framed, greyed, resized, words_image
+from foveate.exploring.panels import Note, Panel, Size, blank, framed, greyed, resized, shown_scale, words_image
 from foveate.rows import as_numpy
 from foveate.scanpath import visible
 
@@ -70,7 +70,7 @@ def _class_map(told: Exploration, shares: Mapping[str, float], logits: Any, size
 
 def _places(told: Exploration, answer: Mapping[str, Any], size: Size) -> Panel:
     marks = [Mark(center_px=at, label=name, colour=RIGHT) for name, at in places_px(answer, told.size_px).items()]
-    image = with_looks(resized(told.scene, size), np.zeros((0, 4)), [], marks, size[0] / told.size_px[1])
+    image = with_looks(resized(told.scene, size), np.zeros((0, 4)), [], marks, shown_scale(told, size))
     notes = (Note(text=f"{_percent(answer['probability'])} probable"),) if "probability" in answer else ()
     return Panel(title="where it says it is", image=image, notes=notes)
 

@@ -50,10 +50,15 @@ def panel_size(size_px: tuple[int, int], *, side_px: int = PANEL_SIDE_PX) -> Siz
     return max(round(size_px[1] * scale), 8), max(round(size_px[0] * scale), 8)
 
 
+def shown_scale(told: Exploration, size: Size) -> float:
+    """Shown pixels per pixel of the picture, along its longer side: the shorter may be shown wider than it is."""
+    return max(size) / max(told.size_px)
+
+
 def scene_panel(told: Exploration, moment: Moment, size: Size, marks: Sequence[Mark] = ()) -> Panel:
     """The scene with the looks so far, numbered, and ``marks``, for instance the truth, whose labels go below."""
     colours = path_colours(told.moments[-1].watched.num_looks)[: len(moment.looks)]
-    boxes, scale = np.array(moment.looks, np.float64).reshape(-1, 4), size[0] / told.size_px[1]
+    boxes, scale = np.array(moment.looks, np.float64).reshape(-1, 4), shown_scale(told, size)
     rings = [replace(mark, label="") for mark in marks]
     image = with_looks(resized(told.scene, size), boxes * scale, colours, rings, scale)
     notes = [*_last_look(told, moment), *(Note(text=mark.label, colour=mark.colour) for mark in marks)]
@@ -84,7 +89,7 @@ def seen_panel(told: Exploration, moment: Moment, size: Size) -> Panel:
     if moment.finest_px is not None:
         notes.append(Note(text=_fineness(moment.finest_px)))
     if moment.last is not None:
-        _enlarge(image, moment.last, size[0] / told.size_px[1], _last_colour(told, moment))
+        _enlarge(image, moment.last, shown_scale(told, size), _last_colour(told, moment))
     return Panel(title="what it has seen", image=image, notes=tuple(notes))
 
 
@@ -115,7 +120,7 @@ def heat_panel(told: Exploration, moment: Moment, size: Size, *, most: float) ->
     """Heat over the greyed scene, the next look dashed; ``most`` is what has the darkest colour, but for importance."""
     if moment.heat is None:
         return None
-    scene, scale = greyed(told.scene, size), size[0] / told.size_px[1]
+    scene, scale = greyed(told.scene, size), shown_scale(told, size)
     strength = _strength(moment.heat, size, most)[..., None]
     alpha = 0.85 * strength**0.7
     mixed = np.asarray(scene, np.float64) * (1 - alpha) + _embers(strength[..., 0]) * alpha
@@ -157,9 +162,11 @@ def most_heat(told: Exploration, size: Size) -> float:
 
 def _inset(box: Box, size_px: tuple[int, int]) -> Box:
     """A box whose frame, drawn around it, stays in the picture."""
-    rim = 0.02 * max(size_px)
-    top, left, bottom, right = box
-    return max(top, rim), max(left, rim), min(bottom, size_px[0] - rim), min(right, size_px[1] - rim)
+    rims = [min(0.02 * max(size_px), side / 2) for side in size_px]  # a very flat picture has less room
+    top, left, bottom, right = (
+        float(np.clip(edge, rims[i % 2], size_px[i % 2] - rims[i % 2])) for i, edge in enumerate(box)
+    )
+    return top, left, bottom, right
 
 
 def _embers(heat: NDArray[np.floating]) -> NDArray[np.float64]:

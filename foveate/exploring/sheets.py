@@ -84,7 +84,7 @@ def _header(told: Exploration, width: int) -> Image.Image:
 
 def _rows(told: Exploration) -> list[Image.Image]:
     panels = panel_rows(told)
-    num_lines = max(len(note_lines(panel.notes, panel.image.width)) for row in panels for panel in row)
+    num_lines = max(len(note_lines(panel.notes, _widest(row))) for row in panels for panel in row)
     return [_row(moment, row, num_lines) for moment, row in zip(told.moments, panels, strict=True)]
 
 
@@ -101,7 +101,7 @@ def panel_rows(told: Exploration, *, side_px: int = PANEL_SIDE_PX, marks: Sequen
 
 def _row(moment: Moment, panels: Sequence[Panel], num_lines: int) -> Image.Image:
     """The panels of a moment below its facts; below each, its notes."""
-    wide, high = (max(panel.image.size[axis] for panel in panels) for axis in (0, 1))
+    wide, high = _widest(panels), max(panel.image.height for panel in panels)
     top = HEADING_PX + LINE_PX
     size = (len(panels) * (wide + GAP_PX) - GAP_PX, top + high + num_lines * LINE_PX + GAP_PX)
     image = Image.new("RGB", size, PAPER)
@@ -112,9 +112,14 @@ def _row(moment: Moment, panels: Sequence[Panel], num_lines: int) -> Image.Image
         x = i * (wide + GAP_PX)
         draw.text((x, HEADING_PX), panel.title, fill=SOFT, font=text_font(SMALL_PX))
         image.paste(panel.image, (x, top))
-        for row, line in enumerate(note_lines(panel.notes, panel.image.width)):
+        for row, line in enumerate(note_lines(panel.notes, wide)):
             _draw_notes(draw, line, (x, top + panel.image.height + 5 + row * LINE_PX))
     return image
+
+
+def _widest(panels: Sequence[Panel]) -> int:
+    """That each panel of a row has room for: that of a narrow picture is narrower than its notes."""
+    return max(panel.image.width for panel in panels)
 
 
 def _heading(draw: ImageDraw.ImageDraw, step: Watched, width: int) -> None:

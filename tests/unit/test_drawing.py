@@ -35,7 +35,9 @@ def colours_of(picture: Image.Image) -> set[tuple[int, ...]]:
     return set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
 
 
-@pytest.mark.parametrize("size", [(224, 224), (1, 1), (3000, 40), (40, 3000), (960, 1280), (9, 700)])
+@pytest.mark.parametrize(
+    "size", [(224, 224), (1, 1), (3000, 40), (40, 3000), (960, 1280), (9, 700), (1, 1000), (1000, 1)]
+)
 @pytest.mark.parametrize("count", [0, 1, 5, 23])
 def test_any_scene_with_any_number_of_looks(size: tuple[int, int], count: int) -> None:
     rng = np.random.default_rng(count)

@@ -102,6 +102,13 @@ def test_coarse_samples_stay_squares_and_fine_ones_are_averaged() -> None:
     assert shrunk[0, 0] == pytest.approx(fine.pixels[:4, :4].mean((0, 1)), abs=1)
 
 
+@pytest.mark.parametrize("size", [(1, 400), (400, 1), (1, 1), (3, 500)])
+@pytest.mark.parametrize("name", ["classification", "search"])
+def test_very_flat_pictures_are_drawn_too(name: str, size: tuple[int, int]) -> None:
+    page = strip(explore(LOOKERS[name](), picture(*size)))
+    assert min(page.size) > 30
+
+
 def test_a_large_scene_is_seen_on_a_smaller_canvas_and_nothing_gets_lost() -> None:
     seen = seen_so_far([sight((100.0, 100.0, 101.0, 101.0), (8, 8), 77)], (4 * CANVAS_SIDE_PX, 2 * CANVAS_SIDE_PX))
     assert seen.mask.shape == (CANVAS_SIDE_PX, CANVAS_SIDE_PX // 2)
