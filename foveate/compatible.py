@@ -21,7 +21,7 @@ def check_compatible(scenes: Scenes, player: Player) -> None:
         raise DataError("the scene batch is empty; there is nothing to look at")
     check_pixels(scenes, player.model)
     for part in (player.policy, player.critic):
-        _check_observed(part, player.model)
+        check_observed(part, player.model)
     _check_rules(player)
 
 
@@ -50,7 +50,8 @@ def check_pixels(scenes: Scenes, model: ReadsPixels) -> None:
         )
 
 
-def _check_observed(part: Any, model: ActiveModel) -> None:
+def check_observed(part: Any, model: ActiveModel) -> None:
+    """Raises IncompatibleError for a policy or critic that needs what this model's observations have not."""
     shape = model.observation_shape
     if getattr(part, "needs_grid", False) and shape.grid is None:
         raise IncompatibleError(

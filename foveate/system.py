@@ -144,6 +144,13 @@ def fresh_policy(name: str, shape: ObservationShape, **config: Any) -> Any:
 def _part(registry: Registry[Any], spec: PartSpec, told: Mapping[str, Any] | None = None) -> tuple[Any, PartSpec]:
     """The part, and its spec with the full config; of what it is ``told`` it takes what its config has and lacks."""
     part_class, facts = registry.get(spec.name), registry.facts(spec.name)
+    if facts.get("needs_grid") and told is not None and told.get("grid") is None and "grid" not in spec.config:
+        known = {name: registry.facts(name) for name in registry}
+        others = [name for name, its in known.items() if its.get("learned") == facts.get("learned")]
+        raise IncompatibleError(
+            f"the {registry.kind} {spec.name!r} needs candidates on a regular grid, which this model does not offer: "
+            f"choose another, such as {', '.join(name for name in others if not known[name].get('needs_grid'))}"
+        )
     config_class = resolve(facts["config"])
     wanted = {f.name for f in fields(config_class)}
     known = {key: value for key, value in (told or {}).items() if key in wanted}

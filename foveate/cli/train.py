@@ -20,7 +20,7 @@ from foveate.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from foveate.recipes.recipe import Recipe
-    from foveate.training.trainer import TrainResult
+    from foveate.training.trainer import Trainer
 
 RUN_FILE, RESULTS_FILE = "run.json", "results.json"
 MEASURED_SCENES = 2048  # at most, for calibration and for every row of the table
@@ -82,10 +82,18 @@ def train(
         check_run(folder, settings, resume=resume)
     recipe = recipe_for(settings, processes=world_size_here())
     if is_main:
-        _begin(recipe, folder, settings, resume=resume)
+        for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
+            note(line)
     torch.manual_seed(seed)
     where = pick_device(device)
-    system, result = _train(recipe, folder, device=where, is_main=is_main)
+    trainer = _trainer(recipe, folder, device=where, is_main=is_main)
+    try:
+        if is_main and not resume:
+            _begin(folder, settings)
+        # A run folder without checkpoint was interrupted before the first: it starts anew.
+        result = trainer.run(resume=(folder / "checkpoint.pt").exists())
+    finally:
+        trainer.world.leave()
     if not is_main:
         return
     if not result.finished:
@@ -94,7 +102,7 @@ def train(
         raise typer.Exit(INTERRUPTED)
     from foveate.cli.train_results import finish
 
-    results = finish(recipe, system, result, folder, device=where, max_scenes=MEASURED_SCENES)
+    results = finish(recipe, trainer.system, result, folder, device=where, max_scenes=MEASURED_SCENES)
     report_broken(recipe.source, recipe.calibration, recipe.test)
     _show(results, folder, as_json=as_json)
 
@@ -132,7 +140,8 @@ def default_folder(data: str) -> Path:
 def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
     """The run folder is still to be made, or holds the run that is to be resumed.
 
-    It is made once the settings have proved to be good: else the same line, corrected, would be refused."""
+    It is made once the settings have proved to be good (:func:`_begin`): else the same line, corrected, would be
+    refused."""
     file = folder / RUN_FILE
     if resume:
         if not file.is_file():
@@ -154,15 +163,12 @@ def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
 
 
-def _begin(recipe: Recipe, folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
-    """Make the run folder of settings that proved to be good, and say what was found."""
+def _begin(folder: Path, settings: dict[str, Any]) -> None:
+    """Make the run folder of settings that proved to be good."""
     from foveate.atomic import make_folder, write_json
 
-    if not resume:
-        make_folder(folder)
-        write_json(folder / RUN_FILE, settings)
-    for line in getattr(recipe, "notes", (f"recipe     {recipe.name}",)):
-        note(line)
+    make_folder(folder)
+    write_json(folder / RUN_FILE, settings)
 
 
 def start_identity(start: Path | None) -> dict[str, str | None]:
@@ -190,19 +196,15 @@ def recipe_for(settings: dict[str, Any], *, processes: int) -> Recipe:
     return recipe.with_train(amp="bf16") if settings["amp"] else recipe
 
 
-def _train(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> tuple[Any, TrainResult]:
+def _trainer(recipe: Recipe, folder: Path, *, device: str, is_main: bool) -> Trainer:
+    """With the recipe's parts, checked to fit together; nothing is written yet."""
     from foveate.training.trainer import Trainer
 
-    system = recipe.build()
     console = progress_console() if is_main else None
-    trainer = Trainer(
-        system, recipe.source, recipe.train, held_out=recipe.calibration, folder=folder, device=device, console=console
-    )
-    try:
-        # A run folder without checkpoint was interrupted before the first: it starts anew.
-        return system, trainer.run(resume=(folder / "checkpoint.pt").exists())
-    finally:
-        trainer.world.leave()
+    return Trainer(
+        recipe.build(), recipe.source, recipe.train, held_out=recipe.calibration, folder=folder, device=device,
+        console=console,
+    )  # fmt: skip
 
 
 def _again(arguments: list[str]) -> str:

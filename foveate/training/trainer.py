@@ -21,6 +21,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 
+from foveate.compatible import check_observed
 from foveate.core import LearnedPolicy
 from foveate.episode import Episode, Player
 from foveate.errors import TrainingError, UsageError
@@ -100,6 +101,8 @@ class Trainer:
         most = system.model.max_looks
         if most is not None and config.num_looks > most:
             raise UsageError(f"num_looks is {config.num_looks}; the model has room for {most}: give 1 to {most}")
+        for part in (system.policy, system.critic):
+            check_observed(part, system.model)
         freeze(system.model, config.frozen)
         self.parameters = [p for p in system.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(decay_groups(system.model, config.weight_decay), lr=config.lr)

@@ -53,6 +53,16 @@ def test_a_model_that_answers_with_pixels_reads_no_number_of_outputs(said: dict[
     assert system.model.config.num_outputs == known
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "others"),
+    [("policy", "gaussian", "spatial, squashed_gaussian"), ("critic", "map_value", "set_q, spatial_q, spatial_value")],
+)
+def test_a_part_that_needs_a_grid_is_refused_with_others_that_need_none(part: str, name: str, others: str) -> None:
+    elastic = replace(spec(), model=PartSpec(name="elastic_tokens"))
+    with pytest.raises(IncompatibleError, match=rf"'{name}' needs candidates on a regular grid.* such as {others}$"):
+        build(replace(elastic, **{part: PartSpec(name=name)}))
+
+
 def test_a_family_without_outputs_is_refused_by_its_settings() -> None:
     system = build(spec())
     odd = System(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
+from foveate.cli.main import main
 from foveate.cli.train import start_identity
 from foveate.model_folder import load_system, save
 from tests.unit.recipes.test_finetune import trained
@@ -34,3 +36,20 @@ def test_what_was_measured_changes_nothing(tmp_path: Path) -> None:
     before = start_identity(tmp_path / "base")
     save(system, tmp_path / "base", provenance={"seed": 1}, metrics={"correct": 0.5})
     assert start_identity(tmp_path / "base") == before
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--policy", "gaussian"),
+        ("--looks", "99"),
+        ("--set", "nothing=1"),
+    ],
+)
+def test_a_wrong_setting_leaves_no_run_folder_in_the_way_of_the_right_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: tuple[str, ...]
+) -> None:
+    out = tmp_path / "run"
+    assert main(["train", "tiny_reconstruction", "--steps", "1", "--out", str(out), *wrong]) in (1, 2)
+    assert "Traceback" not in capsys.readouterr().err
+    assert not out.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from foveate.errors import TrainingError, UsageError
+from foveate.errors import IncompatibleError, TrainingError, UsageError
 from foveate.layers.blocks import StepNorm
+from foveate.system import PartSpec, build
 from foveate.training.optimizer import decay_groups
 from foveate.training.sources import Batch, training_indices
 from foveate.training.trainer import Trainer
@@ -251,3 +253,12 @@ def test_the_opening_is_taught_before_there_are_looks() -> None:
         assert not any("focus_net" in name or "policy" in name or "critic" in name for name in names)
     for part in ("focus_net", "policy", "critic"):
         assert any(part in name for name in seen[3]), part
+
+
+def test_parts_that_do_not_fit_are_refused_before_a_run_begins(tmp_path: Path) -> None:
+    spec = tiny_system(critic=None).spec
+    config = {**spec.model.config, "relevance": "none"}
+    blind = build(replace(spec, model=replace(spec.model, config=config), policy=PartSpec(name="cam")))
+    with pytest.raises(IncompatibleError, match="Cam needs a relevance"):
+        trainer(tmp_path / "run", system=blind)
+    assert not (tmp_path / "run").exists()
