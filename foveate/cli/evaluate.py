@@ -101,7 +101,7 @@ class _Run:
             batch_size=BATCH,
             explore=explore,
         )
-        return row_of(name, result)
+        return row_of(name, result, metric=self.saved.system.task.primary_metric)
 
     def _stopper(self, budget: str, rule: str | None) -> Any:
         from foveate.evaluation.record import here

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from foveate.evaluation.interval import Z_95, half_width
+from foveate.evaluation.interval import Z_95, half_width, half_width_of
 
 if TYPE_CHECKING:
     from foveate.evaluation.run import RunResult
@@ -25,7 +25,7 @@ class Row:
     """Those that were played; broken files are not among them."""
     accuracy: float
     half_width: float
-    """Of the 95 % interval: half of it, from the number of scenes alone."""
+    """Of the 95 % interval: half of it."""
     looks: float | None
     macs: float
     sensed_px: float | None
@@ -36,14 +36,17 @@ class Row:
     """Of each picture's pixels, in percent."""
     decoded_px: float | None = None
     read_bytes: float | None = None
+    others: Mapping[str, float] = field(default_factory=dict)
+    """The task's other metrics, in their own units."""
 
 
-def row_of(name: str, result: RunResult) -> Row:
+def row_of(name: str, result: RunResult, *, metric: str) -> Row:
+    """``metric``: the primary one; what else was measured stands beside it."""
     return Row(
         name=name,
         num_scenes=len(result.correct),
         accuracy=result.primary,
-        half_width=half_width(result.primary, len(result.correct)),
+        half_width=half_width_of(result.correct),
         looks=result.mean_looks,
         macs=result.mean_macs,
         sensed_px=result.mean_sensed_px,
@@ -52,6 +55,7 @@ def row_of(name: str, result: RunResult) -> Row:
         sensed_pct=result.mean_sensed_pct,
         decoded_px=result.mean_decoded_px,
         read_bytes=result.mean_read_bytes,
+        others={other: value for other, value in result.metrics.items() if other != metric},
     )
 
 
@@ -87,11 +91,13 @@ def spent(row: Row) -> dict[str, float | None]:
 
 def table(rows: Sequence[Row], *, metric: str) -> list[list[str]]:
     """Cells of text under a header; decoding and reading get columns where a scene had to be fetched."""
-    lines = [["", metric, "looks", "MMACs", "sensed px", "ms / picture"]]
+    others = list(dict.fromkeys(other for row in rows for other in row.others))
+    lines = [["", metric, *others, "looks", "MMACs", "sensed px", "ms / picture"]]
     for row in rows:
         lines.append([
             row.name,
             f"{100 * row.accuracy:.1f} % ± {100 * row.half_width:.1f}",
+            *(f"{row.others[other]:.3g}" if other in row.others else "-" for other in others),
             "-" if row.looks is None else f"{row.looks:.2f}",
             f"{row.macs / 1e6:.1f}",
             "-" if row.sensed_px is None else f"{row.sensed_px:,.0f}",

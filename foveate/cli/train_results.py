@@ -95,7 +95,8 @@ def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, 
 
     def run(name: str, **options: Any) -> Row:
         chosen = {"max_looks": looks, **options}
-        return row_of(name, evaluate(system, recipe.test, num_scenes=num_scenes, batch_size=32, **chosen))
+        result = evaluate(system, recipe.test, num_scenes=num_scenes, batch_size=32, **chosen)
+        return row_of(name, result, metric=system.task.primary_metric)
 
     own = system.spec.policy.name
     whose = "learned" if POLICIES.facts(own)["learned"] else f"the model's {own}"

@@ -1,8 +1,12 @@
-"""How far a share that was counted over some scenes may be off, from their number alone (Wilson's score interval)."""
+"""How far a mean over some scenes may be off: of a share that was counted, from their number alone (Wilson's score
+interval); of scores in between, from how much the scenes differ."""
 
 from __future__ import annotations
 
 import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 Z_95 = 1.96  # half of a normal distribution's 95 % interval, in standard deviations
 
@@ -18,3 +22,11 @@ def interval(share: float, count: int) -> tuple[float, float]:
     centre = (share + Z_95 * Z_95 / (2 * count)) / (1 + Z_95 * Z_95 / count)
     half = half_width(share, count)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def half_width_of(scores: NDArray[np.float64]) -> float:
+    """Half of the 95 % interval of the mean of scores ``[n]`` in [0, 1]: a share's where each is right or wrong."""
+    is_counted = bool(np.isin(scores, (0.0, 1.0)).all())
+    if is_counted or len(scores) < 2:  # what one scene tells of the spread is nothing; a share's is the widest
+        return half_width(float(scores.mean()), len(scores))
+    return Z_95 * float(scores.std(ddof=1)) / math.sqrt(len(scores))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from foveate.core import Task
 from foveate.errors import IncompatibleError
 from foveate.geometry.viewpoint import Array
@@ -23,7 +25,13 @@ def primary(task: Task, metrics: Mapping[str, Array]) -> Array:
             f"{', '.join(metrics) or 'none'}"
         )
     values = as_numpy(metrics[name])
-    wrong = values[~((values >= -ROUNDING) & (values <= 1 + ROUNDING))]  # NaN too
+    if (unknown := int(np.isnan(values).sum())) > 0:
+        raise IncompatibleError(
+            f"the primary metric {name!r} of {type(task).__name__} gave nan for {unknown} of {len(values)} scenes: "
+            "either the model's answers are no numbers (train it again, with a lower lr), or there is nothing in these "
+            "scenes to be right about, such as a mask of which no pixel has a class (leave them out)"
+        )
+    wrong = values[~((values >= -ROUNDING) & (values <= 1 + ROUNDING))]
     if len(wrong):
         raise IncompatibleError(
             f"the primary metric {name!r} of {type(task).__name__} gave {wrong[0]:g}; it must be a share in [0, 1] of "

@@ -77,19 +77,22 @@ class Segmentation:
 
     def metrics(self, prediction: Tensor, target: Tensor) -> Mapping[str, Tensor]:
         """``pixel_accuracy``, and of the classes that a scene holds the mean accuracy and the mean intersection over
-        union with what was answered; a scene where nobody says anything counts as right."""
-        answer = self._resized(prediction, target).max(1).indices.masked_fill(target == IGNORED, IGNORED)
+        union with what was answered. NaN for a scene where nobody says anything, and for an answer that is no number:
+        neither is right."""
+        logits = self._resized(prediction, target)
+        answer = logits.max(1).indices.masked_fill(target == IGNORED, IGNORED)
         said, right = self._counts(target, target), self._counts(target, torch.where(answer == target, target, IGNORED))
         union = said + self._counts(answer, answer) - right
         is_there = said > 0
         num_there = is_there.sum(1).clamp(min=1)
         total = said.sum(1)
-        nothing = (total == 0).float()
-        return {
-            "pixel_accuracy": right.sum(1) / total.clamp(min=1) + nothing,
-            "mean_class_accuracy": (right / said.clamp(min=1)).sum(1) / num_there + nothing,
-            "mean_iou": (is_there * right / union.clamp(min=1)).sum(1) / num_there + nothing,
+        found = {
+            "pixel_accuracy": right.sum(1) / total.clamp(min=1),
+            "mean_class_accuracy": (right / said.clamp(min=1)).sum(1) / num_there,
+            "mean_iou": (is_there * right / union.clamp(min=1)).sum(1) / num_there,
         }
+        unknown = (total == 0) | logits.isnan().flatten(1).any(1)
+        return {name: values.masked_fill(unknown, torch.nan) for name, values in found.items()}
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         """The share of the scene that every class takes; the map itself is in the prediction."""

@@ -129,7 +129,8 @@ def lesson_metrics(lessons: list[Lesson]) -> dict[str, float]:
         "train/loss": float(torch.stack([taught.loss.detach() for taught in lessons]).mean()),
         "train/task_loss_first": float(losses[:, 0].mean()),
         "train/task_loss_last": float(losses[:, -1].mean()),
-        "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].mean()),
+        # A random part of a scene may hold nothing to be right about.
+        "train/metric_last": float(torch.cat([taught.step_metrics for taught in lessons])[:, -1].nanmean()),
         "train/auxiliary_loss": float(sum(sum(t.auxiliary_losses.values(), start=0.0) for t in lessons)) / len(lessons),
     }
 

@@ -1,8 +1,8 @@
 """Scenes of one size of a listed data set, with what is to be learned of each: its label, its mask, or itself.
 
 To evaluate, a picture is squashed to the scene, whatever its aspect, as the papers do; to train, a random part of it.
-A JPEG that is at least four times too large is decoded at a fraction of its size. A broken file is skipped, counted and
-remembered with its reason; it never stops a run.
+A JPEG that is at least four times too large is decoded at a fraction of its size. A broken file, or a mask without any
+class, is skipped, counted and remembered with its reason; it never stops a run.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from foveate.errors import DataError, SceneError, UsageError
 from foveate.scenes.decode import Header, decode, read_bytes, read_header
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.pictures import LEVELS, SPARE_SHRINK
+from foveate.tasks import IGNORED
 from foveate.training.kept import CACHE_BYTES, Kept
 from foveate.training.picture_augment import PictureAugment
 from foveate.training.sources import Batch, Indices
@@ -137,7 +138,13 @@ class PictureSource:
         size_px = self._least_px(header.size_px)
         pixels = decode(read_bytes(path), header, path, mode="RGB", level=_level(header, size_px))
         mask = masks[row].read(header.size_px) if self.target == "mask" and masks is not None else None
-        return self._fitted(pixels, mask, size_px)
+        shown = self._fitted(pixels, mask, size_px)
+        if masks is not None and shown.mask is not None and (shown.mask == IGNORED).all():
+            raise SceneError(
+                "is a mask of which no pixel has a class: nothing can be learned from it, and nothing measured",
+                path=masks[row].origin,
+            )
+        return shown
 
     def _least_px(self, size_px: Pair) -> Pair:
         """(height, width) at which a whole picture is kept: the scene's, or so that its smallest part fills a scene."""

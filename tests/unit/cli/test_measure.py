@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from foveate.cli.measure import ADVISED_SCENES, FEW_SCENES, calibration_warning, standard_error
+from foveate.cli.measure import ADVISED_SCENES, FEW_SCENES, Row, calibration_warning, standard_error, table
 from foveate.stopping.budgets import BudgetTable
 from tests.support.traces import classification
 
@@ -32,3 +34,14 @@ def test_the_error_shrinks_with_the_root_of_the_scenes_and_is_never_nothing() ->
     assert few / many == pytest.approx(4, rel=0.2)
     assert 0 < few <= 0.05
     assert standard_error(calibrated(2)) > 0.1  # even if both are right
+
+
+def test_a_tasks_other_metrics_have_columns_beside_the_primary_one() -> None:
+    measured = Row(
+        name="a", num_scenes=9, accuracy=0.5, half_width=0.1, looks=2, macs=1e6, sensed_px=10, seconds_per_scene=0.1,
+        others={"rmse": 14.512},
+    )  # fmt: skip
+    plain = replace(measured, name="plain", others={})
+    head, *rows = table([measured, plain], metric="explained")
+    assert head[1:4] == ["explained", "rmse", "looks"]
+    assert [row[2] for row in rows] == ["14.5", "-"]

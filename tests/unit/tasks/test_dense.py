@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from foveate.errors import UsageError
+from foveate.errors import IncompatibleError, UsageError
 from foveate.tasks import IGNORED
+from foveate.tasks.primary import primary
 from foveate.tasks.reconstruction import STEEPEST, Reconstruction, ReconstructionConfig, _foretelling_loss
 from foveate.tasks.segmentation import Segmentation, SegmentationConfig
 
@@ -64,3 +65,17 @@ def test_the_error_that_is_foretold_best_is_the_mean() -> None:
     wide = torch.tensor([STEEPEST - 1e-4, STEEPEST + 1e-4])
     assert float(_foretelling_loss(wide).diff().abs()) < 1e-2  # no jump where it turns straight
     assert bool(_foretelling_loss(torch.tensor([80.0])).isfinite())
+
+
+def test_neither_a_scene_without_any_class_nor_an_answer_that_is_no_number_is_right() -> None:
+    target = torch.zeros(4, 2, 3, dtype=torch.int64)
+    target[1] = IGNORED
+    logits = _certain(torch.zeros(4, 2, 3, dtype=torch.int64))
+    logits[2] = torch.nan
+    logits[3, :, 1, 1] = torch.nan
+    task = Segmentation(SegmentationConfig(class_names=NAMES))
+    for values in task.metrics(logits, target).values():
+        assert float(values[0]) == 1
+        assert values[1:].isnan().all()
+    with pytest.raises(IncompatibleError, match=r"'mean_iou' of Segmentation gave nan for 3 of 4 scenes"):
+        primary(task, task.metrics(logits, target))

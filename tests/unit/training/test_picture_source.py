@@ -170,6 +170,15 @@ def test_broken_files_are_skipped_and_named(masked: Pictures) -> None:
         source.batch(np.array([], np.int64), 0)
 
 
+def test_a_mask_without_any_class_is_skipped_and_named(masked: Pictures) -> None:
+    """It would count as right whatever is answered."""
+    assert masked.masks is not None
+    Image.new("L", SIZE[::-1], 0).save(masked.masks[1].origin)  # 0 is "other", which is ignored
+    source = PictureSource(masked, target="mask", scene_px=SIZE)
+    assert source.batch(np.arange(3), 0).indices.tolist() == [0, 2]
+    assert "is a mask of which no pixel has a class" in source.broken[masked.paths[1]]
+
+
 def test_a_broken_mask_does_not_matter_where_none_is_wanted(masked: Pictures) -> None:
     assert masked.masks is not None
     Path(masked.masks[0].origin).write_bytes(b"x")
