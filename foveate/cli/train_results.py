@@ -155,6 +155,7 @@ def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResul
             f"kept the weights of step {result.kept_step}, the best of the tests while training, on "
             f"{min(recipe.train.eval_scenes, len(recipe.calibration))} of the scenes that calibration uses"
         )
+    lines += recipe.remarks
     majority = getattr(recipe, "majority", None)
     return lines if majority is None else [*lines, f"always answering the most frequent class gets {majority:.1%}"]
 

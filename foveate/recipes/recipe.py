@@ -28,6 +28,9 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """What was set of it otherwise than it is by itself; plain values."""
 
+    remarks: tuple[str, ...] = ()
+    """For people: what else one must know to judge what was measured."""
+
     @property
     def provenance(self) -> Mapping[str, Any]:
         """What a model folder says of where the model comes from, beside the run itself; plain values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,11 @@ def test_looks_that_nobody_learned_are_not_called_learned() -> None:
     ]
     assert rows[0].accuracy == rows[2].accuracy  # the same draws: the control is the same policy
     assert [row.name for row in rows_of(tiny_system())[:2]] == ["learned looks, all 2", "learned looks, budget 1 looks"]
+
+
+def test_what_a_recipe_says_of_its_measures_stands_below_the_table() -> None:
+    recipe = replace(recipe_for(tiny_system()), remarks=("crops of the same photographs",))
+    assert "crops of the same photographs" in train_results.remarks(recipe, 9, DONE, None)
 
 
 def test_any_family_has_a_plain_net_beside_it(retina: System, tmp_path: Path) -> None:
