@@ -6,6 +6,7 @@ Literal, tuples, mappings, unions, configs and Any, nested as you like; another 
 
 from __future__ import annotations
 
+import math
 import reprlib
 import types
 from collections.abc import Mapping
@@ -82,6 +83,24 @@ def fitting(value: Any, hint: Any, path: str) -> Any:
     elif isinstance(value, NUMBERS.get(kind, kind)) and (kind is bool or not isinstance(value, bool)):
         return value
     raise _misfit(path, value, hint)
+
+
+def check_numbers(
+    config: Any, *names: str, least: float = -math.inf, above: float = -math.inf, most: float = math.inf
+) -> None:
+    """UsageError for a named field that is not a finite number of at least ``least``, ``above`` another and at most
+    ``most``. Of a tuple, all are checked; None is not set."""
+    low = f"above {above:g}" if above > least else f"at least {least:g}"
+    if math.isinf(most):
+        words = "a finite number" if max(least, above) == -math.inf else low
+    else:
+        words = f"{low} and at most {most:g}" if above > least else f"between {least:g} and {most:g}"
+    for name in names:
+        value = getattr(config, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            # NaN fails every comparison: what is asked is whether a number is right, never whether it is wrong.
+            if one is not None and not (math.isfinite(one) and least <= one <= most and one > above):
+                raise UsageError(f"{name} is {value}; it must be {words}")
 
 
 def _misfit(path: str, value: Any, hint: Any) -> UsageError:

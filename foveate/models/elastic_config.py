@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from foveate.config import from_plain
+from foveate.config import check_numbers, from_plain
 from foveate.core import Opening
 from foveate.errors import UsageError, suggest
 from foveate.models.answers import ANSWERS
@@ -71,9 +71,21 @@ class ElasticTokensConfig:
     """The paper's sensor: corners rounded down, every patch sampled at points."""
 
     def __post_init__(self) -> None:
-        for name in ("patch_px", "glimpse_grid", "max_looks"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        check_numbers(
+            self, "patch_px", "glimpse_grid", "max_looks", "num_outputs", "num_bands", "canvas_px", least=1
+        )  # fmt: skip
+        check_numbers(self, "mean", "value_range", "layer_scale")
+        check_numbers(self, "std", above=0)
+        if self.value_range[1] <= self.value_range[0]:
+            raise UsageError(f"value_range is {self.value_range}; the second number must be above the first")
+        if (side := self.glimpse_grid * self.patch_px) > min(self.canvas_px):
+            raise UsageError(
+                f"glimpse_grid is {self.glimpse_grid}: glimpses of {side} px are larger than the canvas, "
+                f"{self.canvas_px}; give at most {min(self.canvas_px) // self.patch_px}, or a larger canvas_px"
+            )
+        check_numbers(self, "zooms", above=0, most=1)
+        if not self.zooms:
+            raise UsageError("zooms is (); it must hold at least one share of the scene's shorter side, such as 0.5")
         if isinstance(self.size, str) and self.size not in ELASTIC_SIZES:
             raise UsageError(
                 f"no size {self.size!r}; known: {', '.join(ELASTIC_SIZES)}.{suggest(self.size, ELASTIC_SIZES)}"

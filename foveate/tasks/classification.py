@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.config import check_numbers
 from foveate.tasks.certainty import categorical_certainty
-from foveate.tasks.known import check_classes
+from foveate.tasks.known import check_classes, check_named
 
 Target = Tensor | Mapping[str, Tensor]
 
@@ -23,6 +24,10 @@ class ClassificationConfig:
 
     class_names: tuple[str, ...]
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_named(self.class_names)
+        check_numbers(self, "label_smoothing", least=0, most=1)
 
 
 class Classification:

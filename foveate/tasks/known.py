@@ -1,10 +1,17 @@
-"""Whether a target's classes exist: an unknown one is an index out of range, on a GPU the end of the process."""
+"""Whether classes exist: without any there is no answer, and an unknown one in a target is an index out of range, on a
+GPU the end of the process."""
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from foveate.errors import DataError
+from foveate.errors import DataError, UsageError
+
+
+def check_named(class_names: tuple[str, ...]) -> None:
+    """Raises UsageError for none."""
+    if not class_names:
+        raise UsageError("class_names is empty; name every class, at least one")
 
 
 def check_classes(target: Tensor, num_classes: int, *, ignored: int | None = None) -> None:

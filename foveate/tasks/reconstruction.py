@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.config import check_numbers
 from foveate.errors import UsageError
 
 Picture = Mapping[str, Tensor]
@@ -36,8 +37,11 @@ class ReconstructionConfig:
     """Of the loss that teaches ``log_error``."""
 
     def __post_init__(self) -> None:
-        if self.score_unit <= 0 or self.value_range[1] <= self.value_range[0]:
-            raise UsageError("score_unit must be above 0, and value_range rise")
+        check_numbers(self, "score_unit", above=0)
+        check_numbers(self, "error_weight", least=0)
+        check_numbers(self, "value_range")
+        if self.value_range[1] <= self.value_range[0]:
+            raise UsageError(f"value_range is {self.value_range}; the second number must be above the first")
 
 
 class Reconstruction:

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from foveate.errors import UsageError
+from foveate.config import check_numbers
 from foveate.tasks import IGNORED
 from foveate.tasks.certainty import categorical_certainty
-from foveate.tasks.known import check_classes
+from foveate.tasks.known import check_classes, check_named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,9 @@ class SegmentationConfig:
     alike. Where most is background, little else is learned at 0."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.balance <= 1:
-            raise UsageError(f"balance is {self.balance}; it must be between 0 and 1")
+        check_named(self.class_names)
+        check_numbers(self, "balance", least=0, most=1)
+        check_numbers(self, "score_scale", above=0)
 
 
 class Segmentation:

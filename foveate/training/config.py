@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from foveate.config import check_numbers
 from foveate.errors import UsageError, suggest
 from foveate.training.learners import LEARNERS
 from foveate.training.lesson import LossConfig
@@ -71,15 +71,12 @@ class TrainConfig:
     """Seconds between checkpoints; one is always written at the end and on Ctrl-C."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "accumulate", "num_looks", "eval_every", "log_every", "alternate_every"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.seed < 0:
-            raise UsageError(f"seed is {self.seed}; it must be at least 0")
-        if not 0 <= self.lr < math.inf:
-            raise UsageError(f"lr is {self.lr}; it must be at least 0")
-        if self.seconds is not None and self.seconds <= 0:
-            raise UsageError(f"seconds is {self.seconds}; it must be positive")
+        check_numbers(self, "steps", "batch_size", "accumulate", "num_looks", "alternate_every", least=1)
+        check_numbers(self, "eval_every", "eval_scenes", "log_every", least=1)
+        check_numbers(self, "seed", "lr", "weight_decay", "checkpoint_every_s", least=0)
+        check_numbers(self, "seconds", "max_grad_norm", above=0)
+        check_numbers(self, "opening_frac", "random_frac", "agent_warmup_frac", "warmup_frac", least=0, most=1)
+        check_numbers(self, "final_lr_frac", least=0, most=1)
         if self.batch_size % self.accumulate:
             raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")
         if self.learner not in LEARNERS:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from foveate.config import check_numbers
 from foveate.core import Observation, Seen, Task
 from foveate.episode import Episode
 from foveate.rows import Rowwise, scene_major
@@ -31,6 +32,10 @@ class LossConfig:
     distill_temperature: float = 1.0
     auxiliary_scale: float = 1.0
     """Multiplies the weights that the family declares for its auxiliary looks."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, "distill_weight", "auxiliary_scale", least=0)
+        check_numbers(self, "distill_temperature", above=0)
 
 
 @dataclass(frozen=True, kw_only=True)

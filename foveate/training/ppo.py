@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from foveate.config import check_numbers
 from foveate.core import Critic, LearnedPolicy, Observation
 from foveate.rows import Rowwise
 
@@ -34,6 +35,12 @@ class PpoConfig:
     lr: float = 1e-3
     """Of the agent's own optimiser."""
     max_grad_norm: float | None = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers(self, "epochs", "minibatches", "every", least=1)
+        check_numbers(self, "gamma", "gae_lambda", least=0, most=1)
+        check_numbers(self, "clip", "max_grad_norm", above=0)
+        check_numbers(self, "value_weight", "entropy_weight", "lr", least=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from foveate.config import check_numbers
 from foveate.core import Choices, Observation, OffPolicy, QCritic
-from foveate.errors import UsageError
 from foveate.rows import Rowwise
 
 
@@ -47,11 +47,12 @@ class SacConfig:
     max_grad_norm: float | None = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "capacity", "updates_per_step"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 < self.tau <= 1 or not 0 <= self.gamma <= 1 or self.start_temperature <= 0:
-            raise UsageError("tau must be in (0, 1], gamma in [0, 1] and start_temperature above 0")
+        check_numbers(self, "batch_size", "capacity", "updates_per_step", least=1)
+        check_numbers(self, "start_transitions", "lr", "weight_decay", least=0)
+        check_numbers(self, "gamma", "target_frac", least=0, most=1)
+        check_numbers(self, "tau", above=0, most=1)
+        check_numbers(self, "start_temperature", "reward_scale", "max_grad_norm", above=0)
+        check_numbers(self, "target_entropy")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -125,6 +126,15 @@ CANVAS = {"dim": 32, "depth": 1, "num_heads": 2}
         ({"relevance": "doubt", "canvas": CANVAS}, "dense answers have 'doubt'"),
         ({"answer": {"name": "pixel"}}, "pixels"),
         ({"max_looks": 0}, "max_looks is 0; it must be at least 1"),
+        ({"patch_px": 0}, "patch_px is 0; it must be at least 1"),
+        ({"canvas_px": (0, 0)}, r"canvas_px is \(0, 0\); it must be at least 1"),
+        ({"glimpse_grid": 4000}, r"glimpses of \d+ px are larger than the canvas, .* give at most \d"),
+        ({"zooms": ()}, r"zooms is \(\); it must hold at least one"),
+        ({"zooms": (0.0, 0.5)}, r"zooms is \(0.0, 0.5\); it must be above 0 and at most 1"),
+        ({"zooms": (math.nan,)}, "zooms is .nan,.; it must be above 0"),
+        ({"zooms": (1.0, 1.5)}, "it must be above 0 and at most 1"),
+        ({"std": (0.0,)}, "std is .*; it must be above 0"),
+        ({"value_range": (255.0, 0.0)}, "the second number must be above the first"),
         ({"glimpse_grid": 0}, "glimpse_grid is 0; it must be at least 1"),
         ({"latent_block": 3}, "latent_block is 3; .* 0 to 2"),
         ({"latent_block": -1}, "latent_block is -1"),
