@@ -32,6 +32,7 @@ from foveate.rows import to_device
 from foveate.system import System, fresh_policy
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig
+from foveate.training.divergence import MEND, playing
 from foveate.training.evaluating import evaluating
 from foveate.training.feed import ahead
 from foveate.training.frozen import freeze
@@ -242,14 +243,12 @@ class Trainer:
         # Without a backbone to train, playing needs no graph, and leaves its running statistics alone.
         mode = nullcontext() if stage.backbone_learns else evaluating(self.system.model)
         with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns), mode:
-            episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
+            with playing(is_first=self.step == 0):
+                episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         loss, reward = float(taught.loss.detach()), float(taught.rewards.sum())
         if self.world.agree(not math.isfinite(loss + reward)):  # all leave, or the others would wait forever
-            raise TrainingError(
-                f"the loss is {loss} and the sum of rewards {reward} at step {self.step}; the last good checkpoint is "
-                "kept. A lower lr, max_grad_norm or amp='off' usually mends it"
-            )
+            raise TrainingError(f"the loss is {loss} and the sum of rewards {reward} at step {self.step}; {MEND}")
         if stage.backbone_learns:
             with self._timed("time/backward_s"):
                 self.scaler.scale(taught.loss * share).backward()

@@ -125,6 +125,24 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_checkpoint(tmp_pa
     assert trainer(tmp_path).run(resume=True).finished
 
 
+@pytest.mark.parametrize("family", ["glance_focus", "elastic_tokens"])
+@pytest.mark.parametrize("eval_every", [1, 50])
+@pytest.mark.parametrize("ruin", [math.nan, 1e38])
+def test_a_run_that_diverged_says_so_and_what_mends_it(family: str, eval_every: int, ruin: float) -> None:
+    """Whether its looks show it first, its answers or its loss."""
+    run = trainer(system=tiny_system(family=family), held_out=Bars(9), eval_every=eval_every, steps=8)
+    update = run._update_backbone
+
+    def diverge() -> None:
+        update()
+        for parameter in run.parameters:
+            parameter.data.mul_(ruin)
+
+    run._update_backbone = diverge  # type: ignore[method-assign]
+    with pytest.raises(TrainingError, match=r"the last good checkpoint is kept\. A lower lr"):
+        run.run()
+
+
 def test_weights_that_an_update_ruined_are_never_saved(tmp_path: Path) -> None:
     """The loss was finite, its gradient was not: without a further step nobody would see it."""
     run = trainer(tmp_path, checkpoint_every_s=1e-9)
