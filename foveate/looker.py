@@ -24,6 +24,7 @@ from foveate.cost import Ledger
 from foveate.episode import Episode, Event, Player
 from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
 from foveate.evaluation.record import here
+from foveate.evaluation.rules import can_follow, rules_for
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
@@ -36,6 +37,7 @@ from foveate.stopping.limits import Limits
 from foveate.stopping.stopper import Stopper
 from foveate.stopping.units import Budget
 from foveate.system import System
+from foveate.tasks import TASKS
 
 NO_RULE = "none"  # as a stop rule: look as often as allowed
 BATCH_SIZE = 16
@@ -169,10 +171,16 @@ class Looker:
         if self.budgets is None:
             if asked.budget is None and rule is None:
                 return None
+            if rule is not None and not can_follow(self.system, rule):
+                raise UsageError(
+                    f"the stop rule {rule!r} needs a critic, which the model of {self.name} lacks: choose one of "
+                    f"{', '.join(rules_for(self.system))}"
+                )
             wanted = "a budget" if asked.budget is not None else f"the stop rule {rule!r}"
+            data = TASKS.facts(self.system.spec.task.name).get("held_out", "RECIPE")
             raise BudgetError(
                 f"{self.name}: this model was not calibrated, so {wanted} has no thresholds; "
-                f"run `foveate calibrate {self.name} --data FOLDER`, or give a limit or max_looks instead"
+                f"run `foveate calibrate {self.name} --data {data}`, or give a limit or max_looks instead"
             )
         budget = asked.budget if asked.budget is not None else self.budgets.full_score_budget(rule=rule)
         here_now = here(self.budgets.origin.split, batch_size, self.system)  # budgets in ms hold on their machine only

@@ -182,6 +182,8 @@ def load_system(path: Place, *, device: Any = "cpu") -> SavedSystem:
             raise ModelFolderError(f"{folder}: {MANIFEST} lists no weights of the {name}; {_AGAIN}")
         _load_weights(module, folder / WEIGHTS[name])
     budgets = BudgetTable.load(folder / BUDGETS) if BUDGETS in manifest.files else None
+    if budgets is not None:
+        _check_room(folder, budgets, system.model.max_looks)
     return SavedSystem(path=folder, system=system.to(device).train(False), manifest=manifest, budgets=budgets)
 
 
@@ -306,6 +308,16 @@ def _build(folder: Path, manifest: Manifest) -> System:
         raise ModelFolderError(
             f"{folder / MANIFEST}: describes no system that can be built ({error}); {_AGAIN}"
         ) from error
+
+
+def _check_room(folder: Path, budgets: BudgetTable, most: int | None) -> None:
+    """Thresholds for more looks than the model has room for are those of another one."""
+    longest = max(budgets.extremes("looks", rule=rule)[1].amount for rule in budgets.rules)
+    if most is not None and longest > most:
+        raise ModelFolderError(
+            f"{folder}: {BUDGETS} is for {longest:g} looks, and the model of {MANIFEST} has room for {most}: one of "
+            f"the two was altered after it was saved; {_AGAIN}"
+        )
 
 
 def _load_weights(module: torch.nn.Module, file: Path) -> None:

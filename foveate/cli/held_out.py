@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from foveate.errors import DataError, UsageError
+from foveate.tasks import TASKS
 
 if TYPE_CHECKING:
     from foveate.model_folder import SavedSystem
@@ -37,12 +38,14 @@ def held_out(saved: SavedSystem, data: str, *, part: Part) -> HeldOut:
     told = saved.manifest.provenance
     seed = int(told.get("seed", 0) or 0)
     if Path(data).exists():
+        _check_task(saved, data, theirs="classification")  # labels are what such a folder has
         parts = find_parts(data, seed=seed)
         _check_names(saved, parts.folder.class_names, data)
         source = _of_folder(saved, parts, part)
     else:
         is_own = told.get("recipe") == recipe_name(data)  # then its scenes are those that it was trained with
         recipe = recipe_of(data, seed=seed, settings=told.get("settings") if is_own else None)
+        _check_task(saved, data, theirs=recipe.system.task.name)
         asked = recipe.system.task.config
         _check_names(saved, tuple(asked.get("class_names", asked.get("target_names", ()))), data)
         source = getattr(recipe, part)
@@ -56,6 +59,17 @@ def set_aside(saved: SavedSystem, part: Part) -> str | None:
         return None
     aside = told.get(f"{part}_data_of_training", told.get(f"{part}_data"))
     return None if aside is None else str(aside)
+
+
+def _check_task(saved: SavedSystem, data: str, *, theirs: str) -> None:
+    """Raises UsageError for data that asks for something else than the model's task does."""
+    ours = saved.system.spec.task.name
+    asked, can = (TASKS.facts(name).get("does", name) for name in (theirs, ours))
+    if asked != can:
+        raise UsageError(
+            f"{data} is there to {asked}, and the model's task is to {can}: give data for that, as in "
+            f"--data {TASKS.facts(ours).get('held_out', 'RECIPE')}"
+        )
 
 
 def _check_names(saved: SavedSystem, theirs: tuple[str, ...], data: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ import typer
 from foveate.cli.broken import report_broken
 from foveate.cli.output import INTERRUPTED, note, progress_console, say, say_json, say_table
 from foveate.cli.settings import SettingsGiven, described, from_texts
-from foveate.errors import OutputError, UsageError
+from foveate.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from foveate.recipes.recipe import Recipe
@@ -148,7 +149,7 @@ def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
             raise UsageError(
                 f"{folder}: there is no run to resume here (no {RUN_FILE}); leave out --resume to start one"
             )
-        before = json.loads(file.read_text("utf-8"))
+        before = _settings_of(file)
         changed = [
             f"{key} was {before.get(key)!r}, not {value!r}"
             for key, value in settings.items()
@@ -161,6 +162,20 @@ def check_run(folder: Path, settings: dict[str, Any], *, resume: bool) -> None:
         return
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError("is there already: go on with --resume, or choose another place with --out", path=folder)
+
+
+def _settings_of(file: Path) -> dict[str, Any]:
+    """What a run was begun with. DataError for a file that does not say it."""
+    try:
+        before = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file}: does not say what this run was begun with ({error}); {_ANEW}") from error
+    if not isinstance(before, dict):
+        raise DataError(f"{file}: holds no settings but {reprlib.repr(before)}; {_ANEW}")
+    return before
+
+
+_ANEW = "bring the file back, or start anew with another --out"
 
 
 def _begin(folder: Path, settings: dict[str, Any]) -> None:

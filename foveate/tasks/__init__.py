@@ -3,7 +3,8 @@
 Facts: ``config`` is the config class; ``learns_from_labels`` says that class numbers ``[n]`` are target enough, with
 ``class_names`` in the config, as a folder of labelled pictures gives them (False when absent); ``tells_apart`` says
 that models must have as many outputs as it asks for (True when absent); ``does`` is the word for doing it, by which
-people ask for a model (the name itself when absent).
+people ask for a model (the name itself when absent); ``held_out`` is the data that `foveate calibrate` and `foveate
+evaluate` can be given for it (a recipe when absent).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ TASKS.register(
     config="foveate.tasks.classification:ClassificationConfig",
     learns_from_labels=True,
     does="classify",
+    held_out="FOLDER",
     summary="one label per scene",
 )
 TASKS.register(
@@ -37,6 +39,7 @@ TASKS.register(
     config="foveate.tasks.classification:ClassificationConfig",
     learns_from_labels=True,
     does="classify",
+    held_out="FOLDER",
     summary="which of several things is there, if any; training scenes also say where",
 )
 TASKS.register(
@@ -45,6 +48,7 @@ TASKS.register(
     config="foveate.tasks.reconstruction:ReconstructionConfig",
     tells_apart=False,
     does="reconstruct",
+    held_out="image_folder_reconstruction:FOLDER",
     summary="what does the whole scene look like?",
 )
 TASKS.register(

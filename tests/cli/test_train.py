@@ -138,7 +138,11 @@ def test_calibrate_and_evaluate_take_the_parts_that_training_left(
         (["train", "shapes", "--policy", "spatail", "--steps", "1"], 2, "Did you mean 'spatial'?"),
         (["calibrate", "runs/shapes", "--data", "shapes", "--rules", "valu"], 2, "Did you mean 'value'?"),
         (["evaluate", "runs/shapes", "--data", "shapes", "--budget", "2 luks"], 2, "unknown unit"),
-        (["evaluate", "runs/shapes", "--data", "visual_search"], 2, "do not have the same names"),
+        (
+            ["evaluate", "runs/shapes", "--data", "visual_search"],
+            2,
+            "is there to search, and the model's task is to classify",
+        ),
         (["evaluate", "runs/shapes", "--data", "shapes", "--stop-rule", "value"], 2, "give --budget too"),
     ],
 )

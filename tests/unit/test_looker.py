@@ -279,6 +279,16 @@ def test_wrong_questions(plain_looker: Looker, asked: dict[str, Any], error: typ
         list(plain_looker.look_many(pictures(1), **asked))
 
 
+def test_advice_to_calibrate_names_data_of_the_task_and_rules_that_the_model_can_follow() -> None:
+    parts = system()
+    spec = replace(parts.spec, task=PartSpec(name="reconstruction"), critic=None)
+    blind = Looker(replace(parts, spec=spec, critic=None), name="MODEL")
+    with pytest.raises(BudgetError, match="calibrate MODEL --data image_folder_reconstruction:FOLDER"):
+        blind.look(pictures(1)[0], budget="2 looks")
+    with pytest.raises(UsageError, match=r"'value' needs a critic, .* lacks: choose one of confidence, "):
+        blind.look(pictures(1)[0], stop_rule="value")
+
+
 def test_impossible_budgets_name_the_nearest(looker: Looker) -> None:
     with pytest.raises(BudgetError, match="lowest possible") as caught:
         looker.look(pictures(1)[0], budget="100 px")

@@ -55,7 +55,7 @@ def glance_focus() -> System:
     ).train(False)
 
 
-def budget_table(*, depths: int = 4) -> BudgetTable:
+def budget_table(*, depths: int = 3) -> BudgetTable:
     rng = np.random.default_rng(0)
     looks = np.tile(np.arange(depths, dtype=np.float64), (60, 1))
     traces = Traces(
@@ -117,6 +117,15 @@ def test_budgets_come_back(folder: Path) -> None:
     budgets = load_system(folder).budgets
     assert budgets is not None
     np.testing.assert_array_equal(budgets.thresholds_for("1.5 looks"), budget_table().thresholds_for("1.5 looks"))
+
+
+def test_budgets_for_more_looks_than_there_is_room_for_are_refused(tmp_path: Path) -> None:
+    folder = save(glance_focus(), tmp_path / "m", provenance=PROVENANCE, budgets=budget_table())
+    values = json.loads((folder / MANIFEST).read_text())
+    values["system"]["model"]["config"]["max_looks"] = 1
+    (folder / MANIFEST).write_text(json.dumps(values))
+    with pytest.raises(ModelFolderError, match=r"budgets\.json is for 2 looks, and the model .* has room for 1"):
+        load_system(folder)
 
 
 def test_a_run_folder_will_do_and_so_will_the_manifest(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from foveate.model_folder import SavedSystem, load_system, save
 from foveate.recipes.finetune import finetune
 from foveate.recipes.picture_folder import picture_folder
 from foveate.recipes.recipe import Recipe
+from foveate.recipes.tiny_reconstruction import tiny_reconstruction
 from foveate.stopping.budgets import BudgetTable
 from foveate.system import build
 from tests.support.traces import classification
@@ -97,3 +98,12 @@ def test_nothing_is_said_where_no_training_is_on_record(pictures: Path, tmp_path
 def test_other_names_are_refused(model: SavedSystem, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"same names in the same order \(b, c differs\)"):
         held_out(model, str(fill(tmp_path, 24, classes="ac")), part="test")
+
+
+def test_data_of_another_task_is_refused_as_such(model: SavedSystem, pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"visual_search is there to search, .* to classify: .* --data FOLDER"):
+        held_out(model, "visual_search", part="test")
+    recipe = tiny_reconstruction(steps=1)
+    rebuilds = load_system(save(recipe.build(), tmp_path / "model", provenance={}))
+    with pytest.raises(UsageError, match=r"to classify, .* to reconstruct: .* image_folder_reconstruction:FOLDER"):
+        held_out(rebuilds, str(pictures), part="test")

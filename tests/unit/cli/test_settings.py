@@ -17,7 +17,7 @@ from foveate.cli.main import main
 from foveate.cli.settings import OPTIONS, checked, described, from_texts, settings_of
 from foveate.cli.train import check_run, more_help, recipe_for
 from foveate.cli.train_results import provenance
-from foveate.errors import UsageError
+from foveate.errors import DataError, UsageError
 from foveate.model_folder import load_system, save
 from foveate.plain import plain
 from foveate.recipes import RECIPES
@@ -160,6 +160,13 @@ def test_a_run_is_resumed_with_the_same_settings_only(tmp_path: Path) -> None:
             check_run(tmp_path, {"data": "x", "set": other}, resume=True)
     (tmp_path / "run.json").write_text(json.dumps({"data": "x"}))  # from before there were settings
     check_run(tmp_path, {"data": "x", "set": None}, resume=True)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("{", "does not say what"), ("[1]", r"holds no settings but \[1\]")])
+def test_a_run_whose_settings_are_lost_is_not_resumed(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(DataError, match=rf"run\.json: {expected}.*start anew with another --out"):
+        check_run(tmp_path, {"data": "x"}, resume=True)
 
 
 def test_a_model_is_evaluated_on_the_scenes_that_its_settings_made(tmp_path: Path) -> None:
