@@ -21,13 +21,12 @@ def model_card(manifest: Mapping[str, Any], budgets: BudgetTable | None, *, name
     lines = [
         f"# {name}",
         "",
-        "An active-vision model made with foveate: it glances at a picture, decides where to look closely, and stops "
-        "when it knows enough.",
+        f"An active-vision model made with foveate: it {_begins(config)}, and stops when it knows enough.",
         "",
         "## What it is",
         "",
         f"- Task: {system['task']['name']}",
-        f"- Names ({len(labels)}): {_listed(labels)}",
+        *([f"- Names ({len(labels)}): {_listed(labels)}"] if labels else []),
         f"- Parts: model `{system['model']['name']}`, policy `{system['policy']['name']}`, "
         f"critic {_critic(system.get('critic'))}",
         *_sizes(config),
@@ -60,12 +59,19 @@ def model_card(manifest: Mapping[str, Any], budgets: BudgetTable | None, *, name
         "",
         "## Limits",
         "",
-        "- It knows only the names above, and answers with one of them even where none applies.",
+        *(["- It knows only the names above, and takes what is none of them for one of them."] if labels else []),
         "- Its certainty and its budgets hold for pictures like those it was calibrated on; on others both may be off.",
         "- A budget is a mean over pictures. For a bound on every single picture use a limit.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _begins(config: Mapping[str, Any]) -> str:
+    """What it does with a picture; families without the setting glance."""
+    if config.get("opening", "glance") == "glance":
+        return "glances at a picture, decides where to look closely"
+    return "sees nothing at first, decides at each step where to look and how closely"
 
 
 def versions() -> dict[str, str]:

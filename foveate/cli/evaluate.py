@@ -54,7 +54,9 @@ def evaluate(
     first = run.row(policy or "the model's looks", policy=policy, **asked)
     rows = [first, run.row("the same, all looks", policy=policy)] if budget or limit else [first]
     rows += [run.row(name, policy=name) for name in controls_for(saved.system) if name != policy]
-    rows.append(run.row("glance only", num_looks=0))
+    from foveate.cli.train_results import without_looks
+
+    rows.append(run.row(without_looks(saved.system), num_looks=0))
     realised = None if budget is None else run.realised(budget, first)
     report_broken(found.source)
     _show(run, rows, realised, asked, as_json=as_json)

@@ -104,8 +104,13 @@ def measured(recipe: Recipe, system: System, stop: Stopper, *, num_scenes: int, 
         run(f"{whose} looks, all {looks}"),
         run(f"{whose} looks, budget {budget}", stop=stop),
         run(f"random looks, all {looks}", policy=random, explore=explore),
-        run("glance only", max_looks=0),
+        run(without_looks(system), max_looks=0),
     ]
+
+
+def without_looks(system: System) -> str:
+    """What the row without looks is called."""
+    return "glance only" if system.model.opening == "glance" else "nothing seen"
 
 
 def opponent(recipe: Recipe, system: System, *, seconds: float, num_scenes: int, device: str) -> StaticResult | None:

@@ -24,6 +24,7 @@ INSET = 0.42  # of a panel's shorter side, for looks that are shown
 TOO_SMALL_PX = 24  # or less
 HATCH = ((243, 244, 246), (218, 222, 228))
 LEAST_STRENGTH = 0.15  # of what was seen and matters least
+LEAST_SPREAD = 0.5  # of the largest importance: parts that differ by less do not get all colours
 EMBERS = ((255, 236, 179), (254, 178, 76), (240, 90, 40), (165, 15, 40))  # little to much heat
 
 
@@ -121,14 +122,16 @@ def heat_panel(told: Exploration, moment: Moment, size: Size, *, most: float) ->
     if moment.heat is None:
         return None
     scene, scale = greyed(told.scene, size), shown_scale(told, size)
-    strength = _strength(moment.heat, size, most)[..., None]
-    alpha = 0.85 * strength**0.7
-    mixed = np.asarray(scene, np.float64) * (1 - alpha) + _embers(strength[..., 0]) * alpha
+    strength = _strength(moment.heat, size, most)
+    alpha = 0.85 * strength[..., None] ** 0.7
+    mixed = np.asarray(scene, np.float64) * (1 - alpha) + _embers(strength) * alpha
     image = Image.fromarray(mixed.round().astype(np.uint8))
     marks = [Mark(box_px=_inset(box, told.size_px), colour=INK) for box in moment.watched.boxes_px]
     image = with_looks(image, np.zeros((0, 4)), [], marks, scale)
     dashed = (Note(text="next look dashed"),) if marks else ()
-    return Panel(title=HEAT_TITLES[moment.heat.kind], image=image, notes=(_heat_note(moment.heat, size), *dashed))
+    return Panel(
+        title=HEAT_TITLES[moment.heat.kind], image=image, notes=(_heat_note(moment.heat, size, strength), *dashed)
+    )
 
 
 def _strength(heat: Heat, size: Size, most: float) -> NDArray[np.floating]:
@@ -137,12 +140,13 @@ def _strength(heat: Heat, size: Size, most: float) -> NDArray[np.floating]:
     if heat.kind != "importance":
         return np.clip(painted / max(most, 1e-12), 0, 1)
     # Importance is shared out among what was seen, often almost evenly: only how parts differ tells something.
-    low, spread = heat.values.min(initial=1.0), np.ptp(heat.values) if len(heat.values) else 0.0
-    relative = (painted - low) / spread if spread > 0 else np.ones_like(painted)
+    low, high = heat.values.min(initial=1.0), heat.values.max(initial=0.0)
+    relative = (painted - low) / max(high - low, LEAST_SPREAD * high, 1e-12)
     return np.where(painted > 0, LEAST_STRENGTH + (1 - LEAST_STRENGTH) * relative, 0).clip(0, 1)
 
 
-def _heat_note(heat: Heat, size: Size) -> Note:
+def _heat_note(heat: Heat, size: Size, strength: NDArray[np.floating]) -> Note:
+    """How much the hottest place has, and its colour."""
     most = float(heat.painted((size[1], size[0])).max(initial=0.0))
     if most == 0:
         return Note(text="nothing yet")
@@ -151,7 +155,8 @@ def _heat_note(heat: Heat, size: Size) -> Note:
         "odds": f"up to {100 * most:.0f} % likely",
         "relevance": f"up to {most:.2g}",
     }
-    return Note(text=words[heat.kind], colour=EMBERS[-1])
+    red, green, blue = (round(band) for band in _embers(strength.max(initial=0.0)).tolist())
+    return Note(text=words[heat.kind], colour=(red, green, blue))
 
 
 def most_heat(told: Exploration, size: Size) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
-from foveate.answers import OUTCOMES, Watched, in_words
+from foveate.answers import OUTCOMES, Appetite, Watched, in_words
 from foveate.drawing import GAP_PX, INK, LINE, MARGIN_PX, PAPER, SMALL_PX, SOFT, TEXT_PX, Mark, cut_line, text_font
 from foveate.exploring.answers import answer_panel
 from foveate.exploring.exploration import Exploration, Moment
@@ -78,6 +78,8 @@ def _header(told: Exploration, width: int) -> Image.Image:
     line = (
         f"{wide} × {height} px, looked at by {told.model}: {looks_in_words(last.num_looks)}, {OUTCOMES[told.outcome]}"
     )
+    if len(told.moments) > 1:  # a model that is only asked gives its last answer, and pays for no other
+        line += "; answers on the way are shown for you, and not in the cost"
     draw.text((0, TEXT_PX + 7), cut_line(line, width, font), fill=SOFT, font=font)
     return image
 
@@ -154,15 +156,19 @@ def what_ends_it(step: Watched) -> str:
     if appetite is not None and math.isinf(appetite.threshold):
         appetite = None
     if step.outcome is not None:
-        why = f", {appetite.rule} appetite {appetite.now:.3g} ≤ {appetite.threshold:.3g}" if appetite else ""
+        why = f", {_wish(appetite)}" if appetite else ""
         return f"{step.outcome}: {OUTCOMES[step.outcome]}{why if step.outcome == 'stopped' else ''}"
     if appetite is not None:
-        ends.append(f"{appetite.rule} appetite ≤ {appetite.threshold:.3g} (now {appetite.now:.3g})")
+        ends.append(_wish(appetite))
     if step.observation.remaining is not None:
         ends.append(f"the limit ({100 * float(step.observation.remaining[0]):.0f} % left)")
     if step.most_looks is not None:
         ends.append(looks_in_words(step.most_looks))
     return f"goes on until {' or '.join(ends)}" if ends else "goes on"
+
+
+def _wish(appetite: Appetite) -> str:
+    return f"its wish for more, {appetite.now:.3g} by the rule {appetite.rule}, is ≤ {appetite.threshold:.3g}"
 
 
 def looks_in_words(count: int) -> str:

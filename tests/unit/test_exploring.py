@@ -18,7 +18,7 @@ from foveate.errors import OutputError, UsageError
 from foveate.exploring.answers import CLASS_COLOURS, answer_panel, class_colours
 from foveate.exploring.exploration import Exploration, explore
 from foveate.exploring.heat import Heat
-from foveate.exploring.panels import Note, heat_panel, panel_size, seen_panel
+from foveate.exploring.panels import EMBERS, Note, heat_panel, panel_size, seen_panel
 from foveate.exploring.saving import LAST_MS, STEP_MS, check_place, save
 from foveate.exploring.seen import CANVAS_SIDE_PX, Sight, seen_so_far
 from foveate.exploring.sheets import _num_columns, facts_of, frames, note_lines, strip, what_ends_it
@@ -285,16 +285,31 @@ def test_the_first_kind_of_heat_that_there_is() -> None:
     assert panel.title == "what seems relevant"
 
 
-def test_importance_that_hardly_differs_still_tells_what_matters_most() -> None:
+def coloured(values: list[float], kind: Any = "importance", most: float = 1.0) -> tuple[np.ndarray, Note]:
+    """The heat panel of a left and a right half, as pixels, and what is said of it."""
     told = explore(LOOKERS["classification"](), np.full((48, 64), 128, np.uint8))
     views = np.array([[0, -0.5, 1, 0.5], [0, 0.5, 1, 0.5]], np.float32)
-    heat = Heat(kind="importance", viewpoints=views, values=np.array([0.5, 0.501], np.float32))
-    panel = heat_panel(told, replace(told.moments[-1], heat=heat), (64, 48), most=0.501)
+    heat = Heat(kind=kind, viewpoints=views, values=np.array(values, np.float32))
+    panel = heat_panel(told, replace(told.moments[-1], heat=heat), (64, 48), most=most)
     assert panel is not None
-    assert panel.notes[0].text == "0.5 to 0.5"
-    pixels = np.asarray(panel.image).astype(int)[4:-4]
-    assert pixels[:, 4:28].mean() > pixels[:, 36:60].mean() + 60
-    assert pixels[:, 4:28, 0].mean() > pixels[:, 4:28, 2].mean() + 5  # but it was seen
+    return np.asarray(panel.image).astype(int)[4:-4], panel.notes[0]
+
+
+def test_importance_that_hardly_differs_looks_alike_and_one_that_does_differs() -> None:
+    """Else 0.036 and 0.038 look like nothing and everything."""
+    alike, note = coloured([0.036, 0.038])
+    assert note.text == "0.036 to 0.038"
+    assert 0 <= alike[:, 4:28].mean() - alike[:, 36:60].mean() < 25
+    assert alike[:, 4:28, 0].mean() > alike[:, 4:28, 2].mean() + 5  # but it was seen
+    apart, _ = coloured([0.2, 0.6])
+    assert apart[:, 4:28].mean() > apart[:, 36:60].mean() + 60
+
+
+@pytest.mark.parametrize("kind", ["odds", "relevance"])
+def test_the_colour_beside_a_number_is_the_one_that_it_has(kind: str) -> None:
+    assert coloured([0.1, 0.8], kind, most=0.8)[1].colour == EMBERS[-1]
+    faint = coloured([0.1, 0.2], kind, most=0.8)[1].colour
+    assert faint not in (None, EMBERS[-1])
 
 
 def test_without_heat_there_is_one_panel_less() -> None:
@@ -313,8 +328,8 @@ def test_what_would_stop_it_is_said() -> None:
     assert steps[0].appetite is not None
     assert steps[0].appetite.rule == "value"
     sure = replace(steps[0], appetite=replace(steps[0].appetite, threshold=0.25))
-    assert what_ends_it(sure).startswith("goes on until value appetite ≤ 0.25 (now ")
-    assert what_ends_it(sure).endswith(" or the limit (100 % left) or 3 looks")
+    assert what_ends_it(sure).startswith("goes on until its wish for more, ")
+    assert what_ends_it(sure).endswith(" by the rule value, is ≤ 0.25 or the limit (100 % left) or 3 looks")
     assert steps[-1].outcome in ("stopped", "truncated")
     if steps[-1].appetite is not None:
         assert (steps[-1].outcome == "stopped") == (steps[-1].appetite.now <= steps[-1].appetite.threshold)
@@ -325,7 +340,7 @@ def test_what_would_stop_it_is_said() -> None:
 def test_facts_are_short() -> None:
     step: Watched = explore(LOOKERS["search"](), picture()).moments[-1].watched
     ended = replace(step, outcome="stopped", appetite=Appetite(rule="value", now=0.125, threshold=0.5))
-    assert what_ends_it(ended) == "stopped: sure enough, value appetite 0.125 ≤ 0.5"
+    assert what_ends_it(ended) == "stopped: sure enough, its wish for more, 0.125 by the rule value, is ≤ 0.5"
     assert what_ends_it(step) == "truncated: all looks or the limit used up"
     everyone = replace(ended, appetite=Appetite(rule="value", now=0.125, threshold=math.inf))
     assert what_ends_it(everyone) == "stopped: sure enough"

@@ -20,6 +20,7 @@ from foveate import atomic, model_folder
 from foveate.episode import Player
 from foveate.errors import ModelFolderError, OutputError, UsageError
 from foveate.model_folder import MANIFEST, find_folder, load_system, read_manifest, save, shipped, update
+from foveate.recipes.tiny_reconstruction import tiny_reconstruction
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
@@ -126,6 +127,17 @@ def test_budgets_for_more_looks_than_there_is_room_for_are_refused(tmp_path: Pat
     (folder / MANIFEST).write_text(json.dumps(values))
     with pytest.raises(ModelFolderError, match=r"budgets\.json is for 2 looks, and the model .* has room for 1"):
         load_system(folder)
+
+
+def test_the_card_of_a_model_without_names_speaks_of_none(tmp_path: Path, folder: Path) -> None:
+    rebuilds = save(tiny_reconstruction(steps=1).build(), tmp_path / "m", provenance=PROVENANCE)
+    card = (rebuilds / "README.md").read_text("utf-8")
+    assert "names above" not in card
+    assert "Names (" not in card
+    assert "it sees nothing at first" in card
+    named = (folder / "README.md").read_text("utf-8")
+    assert "Names (3): cat, dog, newt" in named
+    assert "it glances at a picture" in named
 
 
 def test_a_run_folder_will_do_and_so_will_the_manifest(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_model_that_answers_with_pixels_reads_no_number_of_outputs(said: dict[
 )
 def test_a_part_that_needs_a_grid_is_refused_with_others_that_need_none(part: str, name: str, others: str) -> None:
     elastic = replace(spec(), model=PartSpec(name="elastic_tokens"))
-    with pytest.raises(IncompatibleError, match=rf"'{name}' needs candidates on a regular grid.* such as {others}$"):
+    with pytest.raises(IncompatibleError, match=rf"'{name}' needs candidates on a regular grid.* such as .*{others}$"):
         build(replace(elastic, **{part: PartSpec(name=name)}))
 
 

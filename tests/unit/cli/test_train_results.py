@@ -88,6 +88,11 @@ def test_what_a_recipe_says_of_its_measures_stands_below_the_table() -> None:
     assert "crops of the same photographs" in train_results.remarks(recipe, 9, DONE, None)
 
 
+def test_a_model_without_a_glance_has_seen_nothing_without_looks() -> None:
+    assert rows_of(tiny_system())[-1].name == "glance only"
+    assert rows_of(tiny_system(family="elastic_tokens"))[-1].name == "nothing seen"
+
+
 def test_any_family_has_a_plain_net_beside_it(retina: System, tmp_path: Path) -> None:
     results = finished(retina, tmp_path, source=ColourBars)
     assert results["rows"][-1].name == "plain net on 16 x 16 px"
