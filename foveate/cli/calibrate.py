@@ -10,7 +10,7 @@ import typer
 from foveate.cli.broken import report_broken
 from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
-from foveate.cli.output import note, say, say_json, say_table
+from foveate.cli.output import counted, note, say, say_json, say_table
 from foveate.errors import UsageError, suggest
 from foveate.stopping import STOP_RULES
 
@@ -48,7 +48,7 @@ def calibrate(
     found = held_out(saved, data, part="calibration")
     source = found.source
     num_looks = saved.looks_of(looks)
-    note(f"{min(scenes, len(source))} scenes, {num_looks} looks each")
+    note(f"{counted(min(scenes, len(source)), 'scene')}, {counted(num_looks, 'look')} each")
     from foveate.cli.train_results import calibrated
 
     budgets = calibrated(saved.system, source, num_looks=num_looks, num_scenes=scenes, rules=names)
@@ -62,7 +62,7 @@ def calibrate(
             "rules": _points(budgets),
         })  # fmt: skip
         return
-    say(f"{folder}: calibrated on {budgets.num_scenes} scenes; expected score at mean looks")
+    say(f"{folder}: calibrated on {counted(budgets.num_scenes, 'scene')}; expected score at mean looks")
     say_table(_table(budgets))
     for line in filter(None, [warning, found.warning]):
         say(line)

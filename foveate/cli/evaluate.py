@@ -10,7 +10,7 @@ import typer
 
 from foveate.cli.broken import report_broken
 from foveate.cli.measure import Row, row_of, spent, table
-from foveate.cli.output import note, say, say_json, say_table
+from foveate.cli.output import counted, note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def evaluate(
     saved = load_system(model, device=pick_device(device))
     found = held_out(saved, data, part="test")
     run = _Run(saved=saved, found=found, num_scenes=min(scenes, len(found.source)), num_looks=saved.looks_of(looks))
-    note(f"{run.num_scenes} scenes; first with the model's own looks, then with each control")
+    note(f"{counted(run.num_scenes, 'scene')}; first with the model's own looks, then with each control")
     asked: dict[str, Any] = {"budget": budget, "limit": limit, "stop_rule": stop_rule}
     run.warm_up()
     first = run.row(policy or "the model's looks", policy=policy, **asked)
@@ -136,6 +136,6 @@ def _show(run: _Run, rows: list[Row], realised: Budget | None, asked: dict[str, 
         say(f"asked for a mean of {asked['budget']}, realised {realised}")
     if asked["limit"] is not None:
         say(f"{100 * (rows[0].truncated_frac or 0):.1f} % of the pictures were ended by the limit of {asked['limit']}")
-    say(f"± is the 95 % interval of {rows[0].num_scenes} scenes")
+    say(f"± is the 95 % interval of {counted(rows[0].num_scenes, 'scene')}")
     if run.found.warning is not None:
         say(run.found.warning)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from foveate.cli.output import counted
 from foveate.evaluation.interval import Z_95, half_width, half_width_of
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def calibration_warning(budgets: BudgetTable) -> str | None:
     if budgets.num_scenes >= FEW_SCENES:
         return None
     return (
-        f"beware: only {budgets.num_scenes} scenes calibrated this, and scores have a standard error of "
+        f"beware: only {counted(budgets.num_scenes, 'scene')} calibrated this, and scores have a standard error of "
         f"{100 * standard_error(budgets):.1f} points: that a mean of {budgets.full_score_budget()} does as well as "
         f"all may be chance, as may which rule is best. Calibrate on {ADVISED_SCENES} or more (2.5 points at most)"
     )

@@ -19,7 +19,7 @@ from foveate.recipes import RECIPES
 OPTIONS = {
     "steps": "--steps", "minutes": "--minutes", "seconds": "--minutes", "seed": "--seed", "looks": "--looks",
     "flip": "--flip", "start": "--from", "freeze": "--freeze", "size": "--size", "teacher": "--teacher",
-    "teacher_weights": "--teacher-weights", "policy": "--policy", "amp": "--amp",
+    "teacher_weights": "--teacher-weights", "policy": "--policy", "amp": "--amp", "scenes": "--scenes",
     "processes": "torchrun --nproc-per-node",
 }  # fmt: skip
 """What gives a parameter that is no setting."""

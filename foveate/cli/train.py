@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from foveate.training.trainer import Trainer
 
 RUN_FILE, RESULTS_FILE = "run.json", "results.json"
-MEASURED_SCENES = 2048  # at most, for calibration and for every row of the table
+MEASURED_SCENES = 2048  # at most, for calibration and for every row of the table, unless another number is given
 
 
 def train(
@@ -50,6 +50,9 @@ def train(
         str | None, typer.Option(help="A timm classifier to learn from instead of labels, where a recipe can.")
     ] = None,
     teacher_weights: Annotated[str | None, typer.Option(help="The file of its weights.")] = None,
+    scenes: Annotated[
+        int, typer.Option(min=2, help="At most so many scenes to calibrate on, and to measure on, at the end.")
+    ] = MEASURED_SCENES,
     settings_given: SettingsGiven = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -103,7 +106,7 @@ def train(
         raise typer.Exit(INTERRUPTED)
     from foveate.cli.train_results import finish
 
-    results = finish(recipe, trainer.system, result, folder, device=where, max_scenes=MEASURED_SCENES)
+    results = finish(recipe, trainer.system, result, folder, device=where, max_scenes=scenes)
     report_broken(recipe.source, recipe.calibration, recipe.test)
     _show(results, folder, as_json=as_json)
 

@@ -13,7 +13,7 @@ import torch
 
 from foveate.atomic import write_json
 from foveate.cli.measure import Row, calibration_warning, row_of
-from foveate.cli.output import note
+from foveate.cli.output import counted, note
 from foveate.episode import Player
 from foveate.evaluation.controls import control
 from foveate.evaluation.interval import half_width
@@ -42,12 +42,12 @@ def finish(
 ) -> dict[str, Any]:
     """Everything after training; returns what is printed and written to results.json."""
     num_looks = recipe.train.num_looks
-    note("calibrating stop thresholds on held-out scenes")
+    note(f"calibrating stop thresholds on {counted(min(max_scenes, len(recipe.calibration)), 'held-out scene')}")
     budgets = calibrated(system, recipe.calibration, num_looks=num_looks, num_scenes=max_scenes)
     # Kept from here on, whatever becomes of the comparison: training is what takes long.
     save(system, folder / "model", provenance=provenance(recipe, result), budgets=budgets)
-    note("measuring on test scenes, beside the same weights with random looks")
     asked = min(max_scenes, len(recipe.test))
+    note(f"measuring on {counted(asked, 'test scene')}, beside the same weights with random looks")
     budget = f"{min(2.0, num_looks / 2):g} looks"
     rows = measured(recipe, system, budgets.stopper(budget), num_scenes=asked, budget=budget)
     count = rows[0].num_scenes  # without the broken files
@@ -147,7 +147,8 @@ def blind_prediction(system: System) -> Any:
 def remarks(recipe: Recipe, count: int, result: TrainResult, static: StaticResult | None) -> list[str]:
     """What a reader must know to judge the table."""
     lines = [
-        f"measured on {count} scenes that were neither trained nor calibrated on; ± is the 95 % interval of so many",
+        f"measured on {counted(count, 'scene')} that were neither trained nor calibrated on; ± is the 95 % interval of "
+        "so many",
         f"trained {result.seconds:.0f} s ({result.steps} steps); "
         + (
             "no plain net stands beside it: it gives classes or places, and this task asks for neither"

@@ -168,7 +168,7 @@ def what_ends_it(step: Watched) -> str:
 
 
 def _wish(appetite: Appetite) -> str:
-    return f"its wish for more, {appetite.now:.3g} by the rule {appetite.rule}, is ≤ {appetite.threshold:.3g}"
+    return f"its wish for more, {appetite.now:.3g}, is ≤ {appetite.threshold:.3g} (rule {appetite.rule})"
 
 
 def looks_in_words(count: int) -> str:

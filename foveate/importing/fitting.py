@@ -104,4 +104,5 @@ def shape_text(shape: Iterable[int]) -> str:
 def _listed(title: str, problems: Iterable[str], *, at_most: int = 20) -> str:
     lines = list(problems)
     more = [f"... and {len(lines) - at_most} more"] if len(lines) > at_most else []
-    return "\n  ".join([f"{title} ({len(lines)} problems):", *lines[:at_most], *more])
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return "\n  ".join([f"{title} ({count}):", *lines[:at_most], *more])

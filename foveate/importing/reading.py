@@ -70,7 +70,7 @@ def read_file(path: Path, *, give: str) -> Mapping[str, Any]:
             raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from None
         raise ModelFolderError(
             f"{path}: refused; it holds {name[1]}, which is neither a tensor nor a plain setting, and loading it could "
-            "run code. Only checkpoints as the paper's code saves them are read."
+            f"run code. {give}"
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError, IndexError) as error:
         raise ModelFolderError(f"{path}: damaged, or not a PyTorch checkpoint.") from error

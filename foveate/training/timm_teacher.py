@@ -37,8 +37,9 @@ def timm_teacher(model: str, weights: str | os.PathLike[str], *, num_classes: in
         raise UsageError(f"timm has no model {model!r}.{suggest(model, timm.list_models())}")
     with torch.random.fork_rng(devices=[]):
         net = timm.create_model(model, num_classes=num_classes)
+    content = read_file(file, give=GIVE)  # says by itself what is wrong with a file that is none
     try:
-        net.load_state_dict(_fitted(net.state_dict(), _tensors(read_file(file, give=GIVE))))
+        net.load_state_dict(_fitted(net.state_dict(), _tensors(content)))
     except ModelFolderError as error:
         raise ModelFolderError(
             f"{file} does not hold a {model} of {num_classes} classes, so it cannot teach: {error}\n  "

@@ -57,7 +57,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(place: Path) -> subprocess.CompletedProcess[str]:
-    return run("train", "shapes", "--steps", "5", "--out", "runs/shapes", "--json", cwd=place)
+    return run("train", "shapes", "--steps", "5", "--scenes", "500", "--out", "runs/shapes", "--json", cwd=place)
 
 
 def test_a_folder_becomes_a_budgeted_model(place: Path, trained: subprocess.CompletedProcess[str]) -> None:

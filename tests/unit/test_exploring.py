@@ -329,7 +329,7 @@ def test_what_would_stop_it_is_said() -> None:
     assert steps[0].appetite.rule == "value"
     sure = replace(steps[0], appetite=replace(steps[0].appetite, threshold=0.25))
     assert what_ends_it(sure).startswith("goes on until its wish for more, ")
-    assert what_ends_it(sure).endswith(" by the rule value, is ≤ 0.25 or the limit (100 % left) or 3 looks")
+    assert what_ends_it(sure).endswith(", is ≤ 0.25 (rule value) or the limit (100 % left) or 3 looks")
     assert steps[-1].outcome in ("stopped", "truncated")
     if steps[-1].appetite is not None:
         assert (steps[-1].outcome == "stopped") == (steps[-1].appetite.now <= steps[-1].appetite.threshold)
@@ -340,7 +340,7 @@ def test_what_would_stop_it_is_said() -> None:
 def test_facts_are_short() -> None:
     step: Watched = explore(LOOKERS["search"](), picture()).moments[-1].watched
     ended = replace(step, outcome="stopped", appetite=Appetite(rule="value", now=0.125, threshold=0.5))
-    assert what_ends_it(ended) == "stopped: sure enough, its wish for more, 0.125 by the rule value, is ≤ 0.5"
+    assert what_ends_it(ended) == "stopped: sure enough, its wish for more, 0.125, is ≤ 0.5 (rule value)"
     assert what_ends_it(step) == "truncated: all looks or the limit used up"
     everyone = replace(ended, appetite=Appetite(rule="value", now=0.125, threshold=math.inf))
     assert what_ends_it(everyone) == "stopped: sure enough"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import typer
 
-from foveate.cli.output import BROKEN_PIPE, INTERRUPTED, guard, say_json, say_table
+from foveate.cli.output import BROKEN_PIPE, INTERRUPTED, counted, guard, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 
 
@@ -104,3 +104,7 @@ def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     say_table([["a", "b", ""], ["ccc", "d", "e"]])
     say_table([])
     assert capsys.readouterr().out == "a    b\nccc  d  e\n"
+
+
+def test_one_is_one() -> None:
+    assert [counted(count, "scene") for count in (0, 1, 2)] == ["0 scenes", "1 scene", "2 scenes"]
