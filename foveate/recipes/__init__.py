@@ -43,6 +43,11 @@ RECIPES.register(
     summary="which pixel belongs to which small digit? (AdaGlimpse's scheme), in minutes",
 )
 RECIPES.register(
+    "big_scene",
+    "foveate.recipes.big_scene:big_scene",
+    summary="is the small clue somewhere in a big picture that is only read where it is looked at? (ours)",
+)
+RECIPES.register(
     "picture_folder",
     "foveate.recipes.picture_folder:picture_folder",
     needs_folder=True,

@@ -31,10 +31,11 @@ def heat_of(windows: Tensor, boxes: Tensor, counts: Tensor, *, grid: tuple[int, 
 
 
 def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor) -> Tensor:
-    """Binary cross-entropy ``[n]``, summed over the places of a look, mean over the valid looks.
+    """Binary cross-entropy ``[n]``, summed over the places of all valid looks: a mean over looks would drown the close
+    ones, of which there are many and each surer, in what an overview cannot know.
 
     ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` ``[n, k]``."""
     logits, valid = prediction["heat"].float(), prediction["valid"].float()
     target = heat_of(prediction["windows"], boxes, counts, grid=(logits.shape[-2], logits.shape[-1]))
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((2, 3))
-    return (each * valid).sum(1) / valid.sum(1).clamp(min=1)
+    return (each * valid).sum(1)

@@ -1,0 +1,70 @@
+"""Is the small clue somewhere in the big picture, and which? A zooming search over scenes that are never made in full.
+
+Coloured plates can be seen from afar; what is written on them, only from near: one of the ``classes`` on the plate that
+is searched, another digit on all others. Training scenes hold more of what is searched than test scenes do, by the same
+factor at every scale, so that cells of all scales still count in one unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from foveate.errors import UsageError
+from foveate.recipes.recipe import Recipe
+from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
+from foveate.system import PartSpec, SystemSpec
+from foveate.training.config import TrainConfig
+from foveate.training.lesson import LossConfig
+from foveate.training.ppo import PpoConfig
+from foveate.training.procedural_source import ProceduralSource, clues
+
+LOOKS_PER_STEP = 8
+THING_FRACS = (0.027, 0.074)  # sides of the plates, as shares of the scene's: 0.07 to 0.5 % of its area
+SMALLEST_PX = 512  # below, plates are too small to write on
+
+
+def big_scene(
+    *,
+    side_px: int = 1024,
+    classes: tuple[str, ...] = ("0",),
+    looks: int = 32,
+    steps: int = 1200,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> Recipe:
+    """Square scenes of any size, glimpses of 64 px, 8 looks per step: an overview, then ever closer."""
+    if side_px < SMALLEST_PX:
+        raise UsageError(f"side_px is {side_px}; it must be at least {SMALLEST_PX}")
+    low, high = (round(share * side_px) for share in THING_FRACS)
+    scenes = ProceduralConfig(size_px=(side_px, side_px), object_size_px=(low, high), classes=classes)
+    crowded = replace(scenes, num_objects=(1, 6), num_distractors=(4, 8), none_frac=0.3)
+    names = ("none", *ProceduralSet(scenes).class_names)
+    return Recipe(
+        name="big_scene",
+        system=SystemSpec(
+            model=PartSpec(
+                name="zoom_search",
+                config={"num_outputs": len(names), "glimpse_px": (64, 64), "taught_looks": LOOKS_PER_STEP},
+            ),
+            policy=PartSpec(
+                name="spatial", config={"num_looks_per_step": LOOKS_PER_STEP, "offset": 0.0, "starts_flat": True}
+            ),
+            critic=PartSpec(name="spatial_value"),
+            task=PartSpec(name="spotting", config={"class_names": names}),
+        ),
+        train=TrainConfig(
+            steps=steps,
+            seconds=seconds,
+            batch_size=16,
+            num_looks=looks,
+            lr=2e-3,
+            opening_frac=0.15,  # what can be seen from afar comes first: it leads all looks
+            loss=LossConfig(form="paper"),
+            ppo=PpoConfig(gamma=1.0, epochs=2, minibatches=2, lr=1e-3, entropy_weight=0.0),
+            seed=seed,
+            eval_scenes=64,
+        ),
+        source=ProceduralSource(ProceduralSet(crowded, split="train"), clues),
+        calibration=ProceduralSource(ProceduralSet(scenes, split="test", size=4096), clues),
+        test=ProceduralSource(ProceduralSet(scenes, split="test", size=4096), clues, stream=1),
+    )
