@@ -1,4 +1,4 @@
-"""A zooming search learns, in well under a minute, to find what random looks miss: things of a thousandth of a scene."""
+"""A zooming search soon finds what random looks miss: things of a thousandth of a scene."""
 
 from __future__ import annotations
 
