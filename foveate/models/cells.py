@@ -31,33 +31,52 @@ def cores(windows: Tensor, *, context: float) -> Tensor:
 def cells(
     windows: Tensor, sizes_px: Tensor, *, grid: tuple[int, int], context: float, glimpse_px: tuple[int, int],
     finest_px: float,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Boxes ``[b, m, 4]`` (low row, low col, high row, high col) of the cells of looks ``[b, 4]`` at scenes ``[b, 2]``,
-    and the windows ``[b, m, 4]`` of closer looks at them: no closer than ``finest_px``, and of square pixels, but for
-    scenes narrower than they are."""
-    core = cores(windows, context=context)
-    edges, centers, halves = [], [], []
-    for axis, count in enumerate(grid):
-        low, high = core[:, axis], core[:, 2 + axis]
-        at_low, at_high = low <= -1, high >= 1
-        wider = (context - 1) / 2
-        unit = (high - low) / (count + wider * (at_low.float() + at_high.float()))
-        widths = unit[:, None].repeat(1, count)
-        widths[:, 0] += wider * unit * at_low
-        widths[:, -1] += wider * unit * at_high
-        edge = torch.cat([low[:, None], low[:, None] + widths.cumsum(1)], dim=1)
-        center = (edge[:, 1:] + edge[:, :-1]) / 2
-        half = unit * context / 2
-        center[:, 0] = torch.where(at_low, low + half, center[:, 0])
-        center[:, -1] = torch.where(at_high, high - half, center[:, -1])
-        edges.append(edge)
-        centers.append(center)
-        halves.append(half)
-    boxes = torch.cat([_mesh(edges[0][:, :-1], edges[1][:, :-1]), _mesh(edges[0][:, 1:], edges[1][:, 1:])], dim=-1)
-    wanted_px = scale_px(torch.stack(halves, -1), sizes_px, glimpse_px=glimpse_px).clamp(min=finest_px)
-    half = wanted_px[:, None] * wanted_px.new_tensor(glimpse_px) / sizes_px
-    middle = _mesh(centers[0], centers[1])
-    return boxes, clamp_inside(torch.cat([middle, half[:, None].expand_as(middle)], dim=-1))
+    the windows ``[b, m, 4]`` of closer looks at them, and which of them exist ``[b, m]``.
+
+    No window is closer than ``finest_px``; all have square pixels, but for scenes narrower than they are. Cells whose
+    windows are the same are one cell: only the first exists."""
+    core, height, width = cores(windows, context=context), *grid
+    rows, row_centers, row_unit = _cut(core[:, 0], core[:, 2], height, context=context)
+    cols, col_centers, col_unit = _cut(core[:, 1], core[:, 3], width, context=context)
+    units = torch.stack([row_unit, col_unit], dim=-1)
+    px = scale_px(units * context / 2, sizes_px, glimpse_px=glimpse_px).clamp(min=finest_px)
+    half = px[:, None] * px.new_tensor(glimpse_px) / sizes_px
+    middle = _mesh(row_centers, col_centers)
+    closer = clamp_inside(torch.cat([middle, half[:, None].expand_as(middle)], dim=-1))
+    row_low, row_high, row_first = _merged(rows, closer[:, ::width, 0])
+    col_low, col_high, col_first = _merged(cols, closer[:, :width, 1])
+    boxes = torch.cat([_mesh(row_low, col_low), _mesh(row_high, col_high)], dim=-1)
+    return boxes, closer, (row_first[:, :, None] & col_first[:, None]).flatten(1)
+
+
+def _cut(low: Tensor, high: Tensor, count: int, *, context: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Along one axis: edges ``[b, count + 1]`` of the cells from ``low`` to ``high`` ``[b]``, centres ``[b, count]`` of
+    their windows, and the width ``[b]`` of those that do not touch the border."""
+    at_low, at_high, wider = low <= -1, high >= 1, (context - 1) / 2
+    unit = (high - low) / (count + wider * (at_low.float() + at_high.float()))
+    widths = unit[:, None].repeat(1, count)
+    widths[:, 0] += wider * unit * at_low
+    widths[:, -1] += wider * unit * at_high
+    edges = torch.cat([low[:, None], low[:, None] + widths.cumsum(1)], dim=1)
+    centers, half = (edges[:, 1:] + edges[:, :-1]) / 2, unit * context / 2
+    centers[:, 0] = torch.where(at_low, low + half, centers[:, 0])
+    centers[:, -1] = torch.where(at_high, high - half, centers[:, -1])
+    return edges, centers, unit
+
+
+def _merged(edges: Tensor, centers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Lower and upper edges ``[b, count]`` of cells along an axis, those of neighbours with one window joined, and
+    whether each is the first of these."""
+    low, high = edges[:, :-1].clone(), edges[:, 1:].clone()
+    is_first = torch.ones_like(low, dtype=torch.bool)
+    is_first[:, 1:] = (centers[:, 1:] - centers[:, :-1]).abs() > AT_BORDER
+    for i in range(1, low.shape[1]):
+        low[:, i] = torch.where(is_first[:, i], low[:, i], low[:, i - 1])
+    for i in reversed(range(1, low.shape[1])):
+        high[:, i - 1] = torch.where(is_first[:, i], high[:, i - 1], high[:, i])
+    return low, high, is_first
 
 
 def scale_px(half_extents: Tensor, sizes_px: Tensor, *, glimpse_px: tuple[int, int]) -> Tensor:

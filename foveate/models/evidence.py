@@ -10,9 +10,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from foveate.models.frontier import Frontier
+from foveate.models.frontier import LEAST_MASS, Frontier
 
-LEAST_MASS = 1e-6
 NUM_TOTALS = 4
 
 
@@ -33,9 +32,10 @@ class Evidence(nn.Module):
         """``[n, e]`` float32."""
         stands = frontier.is_evidence
         log_mass = frontier.mass.clamp(min=LEAST_MASS).log()
-        appeal = self.weigh(frontier.features) + self.mass_gain * log_mass[..., None]  # [n, f, a]
+        features = frontier.features
+        appeal = self.weigh(features) + self.mass_gain * log_mass[..., None]  # [n, f, a]
         weight = appeal.float().masked_fill(~stands[..., None], -math.inf).softmax(1)
-        pooled = weight.transpose(1, 2) @ self.read(frontier.features).float()
+        pooled = weight.transpose(1, 2) @ self.read(features).float()
         return torch.cat([self.norm(pooled.flatten(1)), self._totals(frontier)], dim=1)
 
     def _totals(self, frontier: Frontier) -> Tensor:

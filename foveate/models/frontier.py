@@ -2,9 +2,10 @@
 
 A table of fixed size that keeps the most promising cells, so a search may go on for ever and shapes stay static. A cell
 is superseded once a look as close as its own window was answered for its middle: what that look showed stands for it.
-Cells of all looks count in one unit, the expected number of targets in them.
+What a closer look showed of a part of a cell replaces what was expected there: else a thing on the border of two cells
+would be looked at twice. Cells of all looks count in one unit, the expected number of targets in them.
 
-Shape letters: n scenes, m cells in the table, q new cells, k looks, c features.
+Shape letters: n scenes, m cells in the table, k looks, h x w places of a look, d channels.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from foveate.models.cells import ABOUT
+from foveate.models.cells import ABOUT, shares
 from foveate.rows import Rowwise
+
+LEAST_MASS = 1e-6
+NOTHING = 1e-12  # extent of the box of an empty slot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +31,28 @@ class Frontier(Rowwise):
     windows: Tensor  # [n, m, 4] of the closer look at it
     scales_px: Tensor  # [n, m] pixels of the scene per pixel of that look
     mass: Tensor  # [n, m] >= 0 expected targets whose middle is there
-    features: Tensor  # [n, m, c]
+    looks: Tensor  # [n, m, d] what it looks like, where most is expected
+    closer: Tensor  # [n, m] in 0..1, how much closer one could look than the look that showed it
     exists: Tensor  # [n, m] bool
     is_leaf: Tensor  # [n, m] bool: nothing closer to see
     coverage: Tensor  # [n, m] looks that superseded it
 
     @classmethod
-    def empty(cls, num_rows: int, size: int, num_features: int, *, like: Tensor) -> Self:
+    def empty(cls, num_rows: int, size: int, dim: int, *, like: Tensor) -> Self:
         """Without any cell, in ``like``'s type and device."""
         no = torch.zeros((num_rows, size), dtype=torch.bool, device=like.device)
         zeros = like.new_zeros((num_rows, size))
         return cls(
             boxes=like.new_zeros((num_rows, size, 4)),
             windows=like.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(num_rows, size, 4),
-            scales_px=zeros, mass=zeros, features=like.new_zeros((num_rows, size, num_features)), exists=no, is_leaf=no,
-            coverage=zeros,
+            scales_px=zeros, mass=zeros, looks=like.new_zeros((num_rows, size, dim)), closer=zeros, exists=no,
+            is_leaf=no, coverage=zeros,
         )  # fmt: skip
+
+    @property
+    def features(self) -> Tensor:
+        """``[n, m, d + 2]``: what each looks like, the logarithm of its mass, and how much closer one could look."""
+        return torch.cat([self.looks, self.mass.clamp(min=LEAST_MASS).log()[..., None], self.closer[..., None]], dim=-1)
 
     @property
     def is_evidence(self) -> Tensor:
@@ -58,9 +68,27 @@ class Frontier(Rowwise):
         """After looks ``[n, k]`` that answer for ``cores`` ``[n, k, 4]`` at ``scales_px`` ``[n, k]``."""
         middles = (self.boxes[..., :2] + self.boxes[..., 2:]) / 2
         inside = (middles[:, None] >= cores[:, :, None, :2]) & (middles[:, None] <= cores[:, :, None, 2:])
-        as_close = scales_px[:, :, None] <= self.scales_px[:, None] * ABOUT
-        hits = inside.all(-1) & as_close & valid[..., None] & self.exists[:, None]
+        hits = inside.all(-1) & self._as_close(scales_px, valid)
         return replace(self, coverage=self.coverage + hits.sum(1))
+
+    def revised(self, windows: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
+        """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, wherever they
+        are closer than what was known of a part of a cell."""
+        n, k, height, width = mass.shape
+        boxes = self.boxes.repeat_interleave(k, 0)
+        views = windows.flatten(0, 1)
+        rows, cols = shares(boxes, views, places=height, axis=0), shares(boxes, views, places=width, axis=1)
+        place = 2 * views[:, None, 2:] / views.new_tensor([height, width])
+        extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=NOTHING)
+        seen = (torch.stack([rows.sum(2), cols.sum(2)], -1) * place / extent).prod(-1).clamp(max=1)
+        found = ((rows @ mass.flatten(0, 1)) * cols).sum(2)
+        counts = (self._as_close(scales_px, valid) & ~self.is_leaf[:, None]).float()
+        left = (1 - seen.unflatten(0, (n, k)) * counts).prod(1)
+        return replace(self, mass=self.mass * left + (found.unflatten(0, (n, k)) * counts).sum(1))
+
+    def _as_close(self, scales_px: Tensor, valid: Tensor) -> Tensor:
+        """``[n, k, m]``: whether looks ``[n, k]`` show what they show of a cell as closely as its own would."""
+        return (scales_px[:, :, None] <= self.scales_px[:, None] * ABOUT) & valid[..., None] & self.exists[:, None]
 
     def joined(self, new: Frontier) -> Frontier:
         """With new cells, as many as there is room for: what stands for itself first, then by mass. The old ones come

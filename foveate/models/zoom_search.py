@@ -28,8 +28,8 @@ from foveate.layers.macs import linear_macs
 from foveate.models.backbones import BACKBONES
 from foveate.models.cells import cells, cores, scale_px, shares
 from foveate.models.counted import counted_macs
-from foveate.models.evidence import LEAST_MASS, Evidence
-from foveate.models.frontier import Frontier
+from foveate.models.evidence import Evidence
+from foveate.models.frontier import LEAST_MASS, Frontier
 from foveate.models.preprocess import Preprocess
 from foveate.price import Macs, Price
 from foveate.rows import Rowwise
@@ -139,7 +139,7 @@ class ZoomSearch(nn.Module):
         n, sizes = len(pixels), torch.as_tensor(sizes_px, device=pixels.device)
         windows = torch.as_tensor(whole_scene(n), device=pixels.device)
         valid = torch.ones((n, 1), dtype=torch.bool, device=pixels.device)
-        known = Frontier.empty(n, self.config.frontier_size, self.net.dim + FACTS, like=windows)
+        known = Frontier.empty(n, self.config.frontier_size, self.net.dim, like=windows)
         state = self._fused(known, pixels, windows, valid, sizes)
         return replace(state, num_looks=torch.zeros_like(state.num_looks))
 
@@ -148,9 +148,7 @@ class ZoomSearch(nn.Module):
         windows = torch.as_tensor(look.viewpoints, device=pixels.device).float()
         valid = torch.as_tensor(look.valid, device=pixels.device)
         windows = torch.where(valid[..., None], windows, windows.new_tensor(WHOLE_SCENE))
-        scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=self.config.glimpse_px)
-        known = state.frontier.superseded(cores(windows, context=self.config.context), scales, valid)
-        after = self._fused(known, pixels, windows, valid, sizes)
+        after = self._fused(state.frontier, pixels, windows, valid, sizes)
         looked = valid.any(1)
         heat = {name: _where(looked, value, state.heat[name]) for name, value in after.heat.items()}
         return replace(after, heat=heat, num_looks=state.num_looks + after.num_looks)
@@ -164,9 +162,14 @@ class ZoomSearch(nn.Module):
         places = self.norm(self.net(pixels.flatten(0, 1)).permute(0, 2, 3, 1)).float()
         told = closer[:, None, None, None].expand(*places.shape[:3], 1)
         heat = self.heat(torch.cat([places, told], dim=-1))[..., 0].float()  # [b, h, w]
-        new = self._cells(places, heat, closer, views, of_scenes)
+        mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
+        new = self._cells(places, mass, closer, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
+        # An empty frontier, before the overview, has nothing to be superseded.
+        by_row = scales.unflatten(0, (n, k))
+        known = known.superseded(cores(windows, context=config.context), by_row, valid)
+        known = known.revised(windows, mass.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {"heat": heat.unflatten(0, (n, k)), "windows": windows, "valid": valid}
         return ZoomSearchState(
@@ -177,10 +180,10 @@ class ZoomSearch(nn.Module):
             sizes_px=sizes,
         )
 
-    def _cells(self, places: Tensor, heat: Tensor, closer: Tensor, views: Tensor, sizes: Tensor) -> Frontier:
-        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` have logits ``[b, h, w]`` of heat."""
+    def _cells(self, places: Tensor, mass: Tensor, closer: Tensor, views: Tensor, sizes: Tensor) -> Frontier:
+        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]``."""
         config = self.config
-        boxes, windows = cells(
+        boxes, windows, exists = cells(
             views,
             sizes,
             grid=config.cells,
@@ -188,13 +191,11 @@ class ZoomSearch(nn.Module):
             glimpse_px=config.glimpse_px,
             finest_px=config.finest_px,
         )
-        mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
         rows, cols = self._shares(boxes, views, places)  # [b, R, h], [b, S, w]
         total = rows @ mass @ cols.transpose(1, 2)  # [b, R, S]
         weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, places * mass[..., None], cols)
         shown = weighted / total[..., None].clamp(min=LEAST_MASS)
         total = total.flatten(1)
-        facts = torch.stack([total.clamp(min=LEAST_MASS).log(), closer[:, None].expand_as(total)], dim=-1)
         scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
         here = scale_px(views[:, 2:], sizes, glimpse_px=config.glimpse_px)
         return Frontier(
@@ -202,8 +203,9 @@ class ZoomSearch(nn.Module):
             windows=windows,
             scales_px=scales,
             mass=total,
-            features=torch.cat([shown.flatten(1, 2), facts], dim=-1),
-            exists=torch.ones_like(total, dtype=torch.bool),
+            looks=shown.flatten(1, 2),
+            closer=closer[:, None].expand_as(total),
+            exists=exists,
             is_leaf=here[:, None] < CLOSER * scales,
             coverage=torch.zeros_like(total),
         )
@@ -255,6 +257,7 @@ class ZoomSearch(nn.Module):
         }
         parts: dict[str, Macs] = {f"{kind}/{name}": macs for kind in ("open", "look") for name, macs in each.items()}
         answer = linear_macs(1, self.pool.dim_out, config.hidden_dim)
+        parts["look/revised"] = parts["open/revised"] = config.frontier_size * places
         parts["predict/answer"] = answer + linear_macs(1, config.hidden_dim, config.num_outputs)
         return Price(parts=parts)
 
