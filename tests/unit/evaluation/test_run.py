@@ -32,8 +32,8 @@ def test_files_cost_bytes_and_decoding_and_scenes_in_memory_do_not(tmp_path: Pat
 
 
 def test_the_table_has_these_columns_only_where_something_was_spent(in_memory: RunResult) -> None:
-    free = row_of("free", in_memory)
-    files = row_of("files", replace(in_memory, mean_read_bytes=12_345.0, mean_decoded_px=3072.0))
+    free = row_of("free", in_memory, metric="correct")
+    files = row_of("files", replace(in_memory, mean_read_bytes=12_345.0, mean_decoded_px=3072.0), metric="correct")
     unknown = replace(free, name="unknown", read_bytes=None, decoded_px=None)
     assert table([free], metric="accuracy")[0][-1] == "ms / picture"
     header, *rows = table([files, free, unknown], metric="accuracy")
@@ -42,7 +42,7 @@ def test_the_table_has_these_columns_only_where_something_was_spent(in_memory: R
 
 
 def test_a_row_says_what_it_spent_in_every_unit_of_budgets(in_memory: RunResult) -> None:
-    told = spent(row_of("free", in_memory))
+    told = spent(row_of("free", in_memory, metric="correct"))
     assert set(told) == set(UNITS)
     assert None not in told.values()
     assert told["px"] == 12 * 16 + 2 * 8 * 8
