@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import Observation
+from foveate.words import counted
 
 Box = tuple[float, float, float, float]  # (top, left, bottom, right) in pixels of the picture
 Outcome = Literal["stopped", "truncated", "deferred"]
@@ -48,7 +49,9 @@ class Cost:
 
     def __str__(self) -> str:
         macs = f"{self.gmacs:.2f} GMAC" if self.macs >= 1e9 else f"{self.macs / 1e6:.3g} MMAC"
-        return f"{_looks(self.looks)}, {macs}, {self.sensed_pct:.3g} % of the pixels, {_duration(self.seconds)}"
+        return (
+            f"{counted(self.looks, 'look')}, {macs}, {self.sensed_pct:.3g} % of the pixels, {_duration(self.seconds)}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,10 +159,6 @@ def places_px(answer: Mapping[str, Any], size_px: tuple[int, int]) -> dict[str, 
         return {}
     height, width = size_px
     return {str(name): ((row + 1) / 2 * height, (col + 1) / 2 * width) for name, (row, col) in places.items()}
-
-
-def _looks(count: int) -> str:
-    return "1 look" if count == 1 else f"{count} looks"
 
 
 def _duration(seconds: float) -> str:

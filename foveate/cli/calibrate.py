@@ -10,9 +10,10 @@ import typer
 from foveate.cli.broken import report_broken
 from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
-from foveate.cli.output import counted, note, say, say_json, say_table
+from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import UsageError, suggest
 from foveate.stopping import STOP_RULES
+from foveate.words import counted
 
 if TYPE_CHECKING:
     from foveate.model_folder import SavedSystem

@@ -10,8 +10,9 @@ import typer
 
 from foveate.cli.broken import report_broken
 from foveate.cli.measure import Row, row_of, spent, table
-from foveate.cli.output import counted, note, say, say_json, say_table
+from foveate.cli.output import note, say, say_json, say_table
 from foveate.errors import BudgetError, UsageError
+from foveate.words import counted
 
 if TYPE_CHECKING:
     from foveate.cli.held_out import HeldOut

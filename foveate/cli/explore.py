@@ -24,6 +24,7 @@ from foveate.cli.pictures import (
     targets_of,
 )
 from foveate.errors import DataError, UsageError, suggest
+from foveate.words import counted
 
 if TYPE_CHECKING:
     from foveate.exploring.exploration import Exploration
@@ -120,12 +121,12 @@ def _explore(looker: Looker, path: str, places: list[Path], asked: dict[str, Any
 
 def _print(path: str, told: Exploration, places: list[Path]) -> None:
     """A table of the steps."""
-    from foveate.exploring.sheets import answer_in_words, facts_of, looks_in_words
+    from foveate.exploring.sheets import answer_in_words, facts_of
 
     say(f"{path}:")
     steps = [moment.watched for moment in told.moments]
     say_table(
-        [f"  {looks_in_words(step.num_looks)}", *facts_of(step)[:3], answer_in_words(step, told.size_px)]
+        [f"  {counted(step.num_looks, 'look')}", *facts_of(step)[:3], answer_in_words(step, told.size_px)]
         for step in steps
     )
     say(f"  {facts_of(steps[-1])[-1]}")

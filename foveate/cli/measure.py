@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from foveate.cli.output import counted
 from foveate.evaluation.interval import Z_95, half_width, half_width_of
+from foveate.words import counted
 
 if TYPE_CHECKING:
     from foveate.evaluation.run import RunResult

@@ -36,11 +36,6 @@ def note(text: str) -> None:
     progress_console().print(text, markup=False, soft_wrap=True)
 
 
-def counted(count: int, thing: str) -> str:
-    """As in "1 scene" and "2 scenes"."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def say(text: str) -> None:
     """One line of the result, written at once so that it can be read while the command goes on."""
     print(text, flush=True)

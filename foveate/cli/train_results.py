@@ -13,7 +13,7 @@ import torch
 
 from foveate.atomic import write_json
 from foveate.cli.measure import Row, calibration_warning, row_of
-from foveate.cli.output import counted, note
+from foveate.cli.output import note
 from foveate.episode import Player
 from foveate.evaluation.controls import control
 from foveate.evaluation.interval import half_width
@@ -28,6 +28,7 @@ from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.stopper import Stopper
 from foveate.training.static import StaticResult, train_static
+from foveate.words import counted
 
 if TYPE_CHECKING:
     from foveate.recipes.recipe import Recipe

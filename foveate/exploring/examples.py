@@ -21,11 +21,12 @@ from foveate.evaluation.record import batches, device_of
 from foveate.evaluation.report_data import EpisodeExample, EpisodeStep, PanelPicture
 from foveate.exploring.exploration import Moment, explore
 from foveate.exploring.panels import Panel
-from foveate.exploring.sheets import answer_in_words, facts_of, looks_in_words, panel_rows, when
+from foveate.exploring.sheets import answer_in_words, facts_of, panel_rows, when
 from foveate.geometry.viewpoint import WHOLE_SCENE
 from foveate.looker import Looker
 from foveate.rows import as_numpy, take, to_device
 from foveate.tasks.primary import primary
+from foveate.words import counted
 
 Describe = Callable[[Any, Any], tuple[str, Sequence[Mark]]]
 """From a row's prediction and target to a caption and marks of the truth."""
@@ -117,7 +118,7 @@ def _example(
     many = "" if len(shown) == len(rows) else f"; {len(shown)} of {len(rows)} moments"
     return EpisodeExample(
         kind=kind,
-        caption=f"{words.splitlines()[0]} ({looks_in_words(one.last.num_looks)}, {OUTCOMES[told.outcome]}{many})",
+        caption=f"{words.splitlines()[0]} ({counted(one.last.num_looks, 'look')}, {OUTCOMES[told.outcome]}{many})",
         is_right=None if is_graded else one.score == 1,
         steps=[_step(told.moments[i], rows[i], told.size_px) for i in shown],
     )

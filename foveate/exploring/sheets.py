@@ -22,6 +22,7 @@ from foveate.exploring.panels import (
     scene_panel,
     seen_panel,
 )
+from foveate.words import counted
 
 LINE_PX, HEADING_PX, NOTE_LINES = 20, 30, 2
 SWATCH_PX, NOTE_GAP_PX = 15, 12
@@ -76,7 +77,7 @@ def _header(told: Exploration, width: int) -> Image.Image:
     height, wide = told.size_px
     draw.text((0, 0), cut_line(told.name, width, bold), fill=INK, font=bold)
     line = (
-        f"{wide} × {height} px, looked at by {told.model}: {looks_in_words(last.num_looks)}, {OUTCOMES[told.outcome]}"
+        f"{wide} × {height} px, looked at by {told.model}: {counted(last.num_looks, 'look')}, {OUTCOMES[told.outcome]}"
     )
     if len(told.moments) > 1:  # a model that is only asked gives its last answer, and pays for no other
         line += "; answers on the way are shown for you, and not in the cost"
@@ -134,7 +135,7 @@ def _heading(draw: ImageDraw.ImageDraw, step: Watched, width: int) -> None:
 
 
 def when(step: Watched) -> str:
-    return "at first" if step.num_looks == 0 else f"after {looks_in_words(step.num_looks)}"
+    return "at first" if step.num_looks == 0 else f"after {counted(step.num_looks, 'look')}"
 
 
 def answer_in_words(step: Watched, size_px: tuple[int, int], *, most_chars: int = 60) -> str:
@@ -163,16 +164,12 @@ def what_ends_it(step: Watched) -> str:
     if step.observation.remaining is not None:
         ends.append(f"the limit ({100 * float(step.observation.remaining[0]):.0f} % left)")
     if step.most_looks is not None:
-        ends.append(looks_in_words(step.most_looks))
+        ends.append(counted(step.most_looks, "look"))
     return f"goes on until {' or '.join(ends)}" if ends else "goes on"
 
 
 def _wish(appetite: Appetite) -> str:
     return f"its wish for more, {appetite.now:.3g}, is ≤ {appetite.threshold:.3g} (rule {appetite.rule})"
-
-
-def looks_in_words(count: int) -> str:
-    return "1 look" if count == 1 else f"{count} looks"
 
 
 def note_lines(notes: Sequence[Note], width: int) -> list[list[Note]]:

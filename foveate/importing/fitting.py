@@ -14,6 +14,7 @@ from torch import Tensor
 
 from foveate.errors import ModelFolderError
 from foveate.system import System
+from foveate.words import counted
 
 Weights = dict[str, Tensor]
 Names = str | tuple[str, ...]
@@ -104,5 +105,4 @@ def shape_text(shape: Iterable[int]) -> str:
 def _listed(title: str, problems: Iterable[str], *, at_most: int = 20) -> str:
     lines = list(problems)
     more = [f"... and {len(lines) - at_most} more"] if len(lines) > at_most else []
-    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-    return "\n  ".join([f"{title} ({count}):", *lines[:at_most], *more])
+    return "\n  ".join([f"{title} ({counted(len(lines), 'problem')}):", *lines[:at_most], *more])

@@ -30,10 +30,8 @@ class Evidence(nn.Module):
 
     def forward(self, frontier: Frontier) -> Tensor:
         """``[n, e]`` float32."""
-        stands = frontier.is_evidence
-        log_mass = frontier.mass.clamp(min=LEAST_MASS).log()
-        features = frontier.features
-        appeal = self.weigh(features) + self.mass_gain * log_mass[..., None]  # [n, f, a]
+        stands, features = frontier.is_evidence, frontier.features
+        appeal = self.weigh(features) + self.mass_gain * frontier.log_mass[..., None]  # [n, f, a]
         weight = appeal.float().masked_fill(~stands[..., None], -math.inf).softmax(1)
         pooled = weight.transpose(1, 2) @ self.read(features).float()
         return torch.cat([self.norm(pooled.flatten(1)), self._totals(frontier)], dim=1)

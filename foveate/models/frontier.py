@@ -16,6 +16,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from foveate.geometry.viewpoint import WHOLE_SCENE
 from foveate.models.cells import ABOUT, shares
 from foveate.rows import Rowwise
 
@@ -44,7 +45,7 @@ class Frontier(Rowwise):
         zeros = like.new_zeros((num_rows, size))
         return cls(
             boxes=like.new_zeros((num_rows, size, 4)),
-            windows=like.new_tensor([0.0, 0.0, 1.0, 1.0]).expand(num_rows, size, 4),
+            windows=like.new_tensor(WHOLE_SCENE).expand(num_rows, size, 4),
             scales_px=zeros, mass=zeros, looks=like.new_zeros((num_rows, size, dim)), closer=zeros, exists=no,
             is_leaf=no, coverage=zeros,
         )  # fmt: skip
@@ -52,7 +53,12 @@ class Frontier(Rowwise):
     @property
     def features(self) -> Tensor:
         """``[n, m, d + 2]``: what each looks like, the logarithm of its mass, and how much closer one could look."""
-        return torch.cat([self.looks, self.mass.clamp(min=LEAST_MASS).log()[..., None], self.closer[..., None]], dim=-1)
+        return torch.cat([self.looks, self.log_mass[..., None], self.closer[..., None]], dim=-1)
+
+    @property
+    def log_mass(self) -> Tensor:
+        """``[n, m]``, finite."""
+        return self.mass.clamp(min=LEAST_MASS).log()
 
     @property
     def is_evidence(self) -> Tensor:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from foveate.config import check_numbers
 from foveate.core import Look, Observation, ObservationShape, TrainingLook
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import WHOLE_SCENE, whole_scene
@@ -81,14 +82,15 @@ class ZoomSearchConfig:
     """Looks of one step whose heat is taught."""
 
     def __post_init__(self) -> None:
-        if self.context < 1 or min(self.cells) / self.context <= 1:
+        check_numbers(self, "context", least=1)
+        check_numbers(self, "finest_px", above=0)
+        check_numbers(self, "frontier_size", "num_heads", "hidden_dim", "taught_looks", least=1)
+        check_numbers(self, "heat_weight", least=0)
+        if min(self.cells) / self.context <= 1:
             raise UsageError(
                 f"cells is {self.cells} and context {self.context}; a closer look shows cells / context times more "
-                "detail: context must be at least 1, and less than both cells"
+                "detail: context must be less than both cells"
             )
-        for name in ("finest_px", "frontier_size", "num_heads", "hidden_dim", "taught_looks"):
-            if getattr(self, name) <= 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0")
         if not 0 < self.prior < 1:
             raise UsageError(f"prior is {self.prior}; it is a share between 0 and 1")
 
@@ -163,10 +165,9 @@ class ZoomSearch(nn.Module):
         told = closer[:, None, None, None].expand(*places.shape[:3], 1)
         heat = self.heat(torch.cat([places, told], dim=-1))[..., 0].float()  # [b, h, w]
         mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
-        new = self._cells(places, mass, closer, views, of_scenes)
+        new = self._cells(places, mass, scales, closer, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
-        # An empty frontier, before the overview, has nothing to be superseded.
         by_row = scales.unflatten(0, (n, k))
         known = known.superseded(cores(windows, context=config.context), by_row, valid)
         known = known.revised(windows, mass.unflatten(0, (n, k)), by_row, valid)
@@ -180,8 +181,11 @@ class ZoomSearch(nn.Module):
             sizes_px=sizes,
         )
 
-    def _cells(self, places: Tensor, mass: Tensor, closer: Tensor, views: Tensor, sizes: Tensor) -> Frontier:
-        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]``."""
+    def _cells(
+        self, places: Tensor, mass: Tensor, scales: Tensor, closer: Tensor, views: Tensor, sizes: Tensor
+    ) -> Frontier:
+        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]``; ``scales`` and
+        ``closer`` are ``[b]``."""
         config = self.config
         boxes, windows, exists = cells(
             views,
@@ -196,17 +200,16 @@ class ZoomSearch(nn.Module):
         weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, places * mass[..., None], cols)
         shown = weighted / total[..., None].clamp(min=LEAST_MASS)
         total = total.flatten(1)
-        scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
-        here = scale_px(views[:, 2:], sizes, glimpse_px=config.glimpse_px)
+        next_scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
         return Frontier(
             boxes=boxes,
             windows=windows,
-            scales_px=scales,
+            scales_px=next_scales,
             mass=total,
             looks=shown.flatten(1, 2),
             closer=closer[:, None].expand_as(total),
             exists=exists,
-            is_leaf=here[:, None] < CLOSER * scales,
+            is_leaf=scales[:, None] < CLOSER * next_scales,
             coverage=torch.zeros_like(total),
         )
 

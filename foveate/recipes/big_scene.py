@@ -44,7 +44,7 @@ def big_scene(
         system=SystemSpec(
             model=PartSpec(
                 name="zoom_search",
-                config={"num_outputs": len(names), "glimpse_px": (64, 64), "taught_looks": LOOKS_PER_STEP},
+                config={"glimpse_px": (64, 64), "taught_looks": LOOKS_PER_STEP},
             ),
             policy=PartSpec(
                 name="spatial", config={"num_looks_per_step": LOOKS_PER_STEP, "offset": 0.0, "starts_flat": True}

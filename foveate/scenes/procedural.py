@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.config import check_numbers
 from foveate.core import SceneKey
 from foveate.errors import DataError, UsageError
 from foveate.scenes import ground, placement
@@ -86,12 +87,8 @@ class ProceduralConfig:
             low, high = getattr(self, name)
             if not least <= low <= high:
                 raise UsageError(f"{name} is {(low, high)}; it must be (low, high) with {least} <= low <= high")
-        for name in ("none_frac", "contrast", "clutter"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UsageError(f"{name} is {getattr(self, name)}; it is a share between 0 and 1")
-        for name in ("margin_px", "gap_px"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{name} is {getattr(self, name)}; it must not be negative")
+        check_numbers(self, "none_frac", "contrast", "clutter", least=0, most=1)
+        check_numbers(self, "margin_px", "gap_px", least=0)
         if self.mark_px < 2:
             raise UsageError(f"mark_px is {self.mark_px}; a cut-out needs at least 2 px to be seen")
         allowed: dict[str, tuple[Any, ...]] = {

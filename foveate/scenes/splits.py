@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,6 @@ from foveate.scenes.folders import PictureFolder
 
 PARTS = ("train", "calibrate", "test")
 FRACTIONS = (0.7, 0.15, 0.15)
-CHUNK_BYTES = 1 << 20
 
 Rows = NDArray[np.int64]
 
@@ -129,13 +130,17 @@ def _shuffled(content: str, seed: int) -> str:
 
 
 def _hash(path: str, root: str) -> str:
-    digest = hashlib.sha256()
     try:
-        if not os.path.isfile(path):  # noqa: PTH113  (a pipe would be waited for without end)
+        status = os.stat(path)  # noqa: PTH116
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for without end
             raise OSError("not a file")
-        with open(path, "rb") as file:  # noqa: PTH123
-            while chunk := file.read(CHUNK_BYTES):
-                digest.update(chunk)
+        return _digest(path, status.st_size, status.st_mtime_ns)
     except OSError:
         return hashlib.sha256(f"unreadable {os.path.relpath(path, root)}".encode()).hexdigest()
-    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1 << 20)
+def _digest(path: str, size_bytes: int, mtime_ns: int) -> str:
+    """Of a file's bytes, which are read once for all parts that a folder is split into; one that changed is another."""
+    with open(path, "rb") as file:  # noqa: PTH123
+        return hashlib.file_digest(file, "sha256").hexdigest()

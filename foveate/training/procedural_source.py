@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.scenes.procedural import ProceduralSet
-from foveate.training.sources import Batch, ComposedSource, Indices, TargetOf, label_and_place
+from foveate.training.sources import Batch, Indices, TargetOf, label_and_place, stream_seed
 
 
 def clues(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict[str, torch.Tensor]:
@@ -52,6 +52,5 @@ class ProceduralSource:
         return f"{self.procedural.fingerprint}-{self.stream}"
 
     def batch(self, indices: Indices, epoch_seed: int) -> Batch:
-        seed = epoch_seed + self.stream * ComposedSource.STREAMS_APART
-        scenes, targets = self.procedural.batch(indices, seed)
+        scenes, targets = self.procedural.batch(indices, stream_seed(epoch_seed, self.stream))
         return Batch(scenes=scenes, target=self.target_of(targets, self.procedural.config.size_px), indices=indices)

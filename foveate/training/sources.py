@@ -42,10 +42,14 @@ class Source(Protocol):
 TargetOf = Callable[[Mapping[str, NDArray[Any]], tuple[int, int]], Any]
 
 
+def stream_seed(epoch_seed: int, stream: int) -> int:
+    """The seed of an epoch of one of the streams of a set, which share no scene: they lie further apart than any epoch
+    seed reaches."""
+    return epoch_seed + (stream << 40)
+
+
 class ComposedSource:
     """Composed scenes with the target that a task needs of them."""
-
-    STREAMS_APART = 1 << 40  # more than any epoch seed
 
     def __init__(
         self, composed: ComposedSet, target_of: TargetOf, *, stream: int = 0, with_masks: bool = False
@@ -62,7 +66,7 @@ class ComposedSource:
         return f"{self.composed.fingerprint}-{self.stream}"
 
     def batch(self, indices: Indices, epoch_seed: int) -> Batch:
-        seed = epoch_seed + self.stream * self.STREAMS_APART
+        seed = stream_seed(epoch_seed, self.stream)
         images, targets = self.composed.batch(indices, seed, masks=self.with_masks)
         target = self.target_of(targets, self.composed.config.canvas_px)
         return Batch(scenes=ArrayScenes(images, value_range=(0.0, 255.0)), target=target, indices=indices)

@@ -17,7 +17,7 @@ PACKAGE = Path(foveate.__file__).parent
 # A part may import any part of a line above its own. Parts on one line that are separated by a comma may import each
 # other; parts separated by | never do; + joins folders that count as one part.
 LAYERS = """
-errors, registry, config, plain, atomic, noise, geometry, layers, drawing
+errors, words, registry, config, plain, atomic, noise, geometry, layers, drawing
 rows, price
 core
 camera

@@ -18,6 +18,7 @@ import pytest
 from benchmarks import elastic_cost, executed, official, reading, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
+    MAX_DIGITS,
     Benchmark,
     Cell,
     Context,
@@ -278,7 +279,7 @@ def test_tiny_episodes_and_steps_run(context: Context) -> None:
     for variant in ("ours", "paper"):
         (steps,) = results.values("env_steps", variant)
         assert steps["ratio"]["median"] > 0
-        assert sum(steps["shares"]["loop"].values()) == pytest.approx(1)
+        assert sum(steps["shares"]["loop"].values()) == pytest.approx(1, rel=10 ** (1 - MAX_DIGITS))  # rounded
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "| tiny, batch 1: cached ÷ whole picture, MACs | ≤ 0.7 | 0.52 | met |" in text
 

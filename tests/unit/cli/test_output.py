@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import typer
 
-from foveate.cli.output import BROKEN_PIPE, INTERRUPTED, counted, guard, say_json, say_table
+from foveate.cli.output import BROKEN_PIPE, INTERRUPTED, guard, say_json, say_table
 from foveate.errors import BudgetError, UsageError
+from foveate.words import counted
 
 
 def raising(error: BaseException) -> Callable[[], None]:
