@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from foveate.layers.macs import conv_macs, linear_macs
 from foveate.models.mosaic import detail
+from foveate.models.patch_classes import PatchClasses
 from foveate.models.vit import init_linear
 from foveate.registry import Registry
 
@@ -50,6 +51,8 @@ class Known:
 
     tokens: Tensor  # [n, 1 + p, c] the class token first
     mask: Tensor  # [n, p] where a patch was seen
+    viewpoints: Tensor  # [n, p, 4] of the patches
+    closeness: Tensor  # [n, p] of the patches, in glimpse pixels per canvas pixel; 0 where there is none
     cells: Tensor | None  # [n, m, d]
     mosaic: Tensor | None  # [n, C + 1, H, W] what was seen, painted (:mod:`.mosaic`)
     relevance: Tensor | None  # [n, p] >= 0: of what each patch shows, times how closely
@@ -167,16 +170,18 @@ class PixelAnswer(nn.Module):
         return self.log_error(told)[..., 0].float()
 
     def macs(self, num_patches: int) -> int:
-        return linear_macs(math.prod(self.grid), self.pixels.in_features, self.pixels.out_features) + self.doubt_macs()
+        pixels = linear_macs(math.prod(self.grid), self.pixels.in_features, self.pixels.out_features)
+        return pixels + self.doubt_macs(num_patches)
 
-    def doubt_macs(self) -> int:
+    def doubt_macs(self, num_patches: int) -> int:
         return linear_macs(math.prod(self.grid), self.log_error.in_features, 1)
 
 
 class SegmentAnswer(nn.Module):
     """Logits ``[n, K, H, W]``: convolutions with a doubling of the size after each of the first ones. Over a mosaic,
     the largest of them also see its ``edges``: cells know what there is, the mosaic where exactly it ends. With
-    ``coarse`` every cell also says by itself which classes it holds: a short way from reading to the answer."""
+    ``coarse`` every cell also says by itself which classes it holds, and with ``patches`` (hidden features of the net
+    that says so) every patch: short ways from reading to the answer, which small trainings do not find otherwise."""
 
     is_dense, is_by_patch, reads_relevance = True, False, False
 
@@ -187,10 +192,14 @@ class SegmentAnswer(nn.Module):
         widths: tuple[int, ...] = (512, 256, 256, 256, 256),
         edges: int = 16,
         coarse: bool = False,
+        patches: int = 0,
     ) -> None:
         super().__init__()
         self.grid, self.num_outputs, self.widths = shape.grid, shape.num_outputs, (shape.cell_dim, *widths)
         self.coarse = nn.Linear(shape.cell_dim, shape.num_outputs) if coarse else None
+        self.patches: PatchClasses | None = None
+        if patches:
+            self.patches = PatchClasses(token_dim=shape.token_dim, num_outputs=shape.num_outputs, hidden=patches)
         layers: list[nn.Module] = []
         for before, width in pairwise(self.widths[:-1]):
             layers += [*_conv(before, width), nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)]
@@ -209,10 +218,13 @@ class SegmentAnswer(nn.Module):
             shrunk = nn.functional.adaptive_avg_pool2d(known.mosaic, tuple(large.shape[-2:]))
             large = torch.cat([large, self.edges(shrunk).to(large.dtype)], dim=1)
         logits: Tensor = self.last(large).float()
-        if self.coarse is None:
-            return logits
-        classes = self.coarse(known.cells).float().transpose(1, 2).unflatten(2, self.grid)
-        return logits + nn.functional.interpolate(classes, size=logits.shape[-2:], mode="bilinear", align_corners=False)
+        size = (logits.shape[-2], logits.shape[-1])
+        if self.coarse is not None:
+            classes = self.coarse(known.cells).float().transpose(1, 2).unflatten(2, self.grid)
+            logits = logits + nn.functional.interpolate(classes, size=size, mode="bilinear", align_corners=False)
+        if self.patches is not None:
+            logits = logits + self.patches(known.tokens[:, 1:], known.viewpoints, known.closeness, size)
+        return logits
 
     def doubt(self, known: Known) -> Tensor:
         """Entropy ``[n, m]`` of the classes, mean over each cell, in nats."""
@@ -220,8 +232,8 @@ class SegmentAnswer(nn.Module):
         entropy = -(p * p.clamp(min=1e-12).log()).sum(1)
         return nn.functional.adaptive_avg_pool2d(entropy, self.grid).flatten(1)
 
-    def doubt_macs(self) -> int:
-        return self.macs(0)
+    def doubt_macs(self, num_patches: int) -> int:
+        return self.macs(num_patches)
 
     def macs(self, num_patches: int) -> int:
         total, grid = 0, self.grid
@@ -230,9 +242,9 @@ class SegmentAnswer(nn.Module):
             grid = (2 * grid[0], 2 * grid[1])
         for net in (self.edges, self.last):
             total += sum(_macs(layer, grid) for layer in net or () if isinstance(layer, nn.Conv2d))
-        return total + (
-            0 if self.coarse is None else linear_macs(math.prod(self.grid), self.widths[0], self.num_outputs)
-        )
+        if self.coarse is not None:
+            total += linear_macs(math.prod(self.grid), self.widths[0], self.num_outputs)
+        return total + (0 if self.patches is None else self.patches.macs(num_patches, grid))
 
 
 def _conv(before: int, width: int) -> list[nn.Module]:

@@ -242,9 +242,12 @@ class ElasticTokens(nn.Module):
         return self.answer(self._known(state))
 
     def _known(self, state: ElasticTokensState) -> Known:
+        mask, viewpoints = self._mask(state), self._seen_viewpoints(state)
         return Known(
             tokens=state.tokens,
-            mask=self._mask(state),
+            mask=mask,
+            viewpoints=viewpoints,
+            closeness=self._closeness(viewpoints * self.config.glimpse_grid) * mask,
             cells=state.cells,
             mosaic=state.mosaic,
             relevance=self._patch_relevance(state),
@@ -337,7 +340,11 @@ class ElasticTokens(nn.Module):
             parts |= {"open/mosaic": parts["look/mosaic"]} if first else {}
         if c.relevance != "none":
             cells = math.prod(self.cell_grid)
-            head = self.answer.doubt_macs() if self.auxiliary is None else self.auxiliary.attention_macs(cells)
+            head = (
+                self.answer.doubt_macs(self._num_slots)
+                if self.auxiliary is None
+                else self.auxiliary.attention_macs(cells)
+            )
             parts["observe/relevance"] = head + pooled_macs(num, self.cell_grid, 2)
             if self._answers_by_relevance:
                 parts["predict/relevance"] = head + pooled_macs(self._num_slots, self.cell_grid, 1)

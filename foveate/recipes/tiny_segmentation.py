@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from foveate.recipes.recipe import Recipe
-from foveate.recipes.tiny_parts import CANVAS_PX, LED_BY_DOUBT, NUM_LOOKS, tiny_model, tiny_training
+from foveate.recipes.tiny_parts import CANVAS_PX, GLIMPSE_PX, LED_BY_DOUBT, NUM_LOOKS, tiny_model, tiny_training
 from foveate.scenes.composed import ComposedConfig, ComposedSet
 from foveate.system import PartSpec, SystemSpec
 from foveate.training.lesson import LossConfig
 from foveate.training.sources import ComposedSource, class_map
 
 
-def tiny_segmentation(*, steps: int = 300, seconds: float | None = None, seed: int = 0) -> Recipe:
+def tiny_segmentation(*, steps: int = 400, seconds: float | None = None, seed: int = 0) -> Recipe:
     """Canvas 128 px, two or three digits of 20 px and as many blobs; T = 3 looks of 32 px after the glance."""
     scenes = ComposedConfig(
         canvas_px=(CANVAS_PX, CANVAS_PX),
@@ -29,8 +29,10 @@ def tiny_segmentation(*, steps: int = 300, seconds: float | None = None, seed: i
             "widths": (48, 32, 16, 12),
             "edges": 8,
             "coarse": True,
+            "patches": 64,  # or reading is not learned in so few steps
         },  # at half the canvas' resolution
         relevance="doubt",
+        zooms=(GLIMPSE_PX / CANVAS_PX,),
     )
     return Recipe(
         name="tiny_segmentation",

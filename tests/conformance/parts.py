@@ -61,7 +61,12 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
             "stem": "max",
         },
         "pixels": {**TEST, "canvas": CANVAS, "answer": {"name": "pixels"}, "relevance": "doubt", "compute": "cached"},
-        "segments": {**TEST, "canvas": CANVAS, "answer": {"name": "segments", "widths": (16, 8)}, **LEGACY},
+        "segments": {
+            **TEST,
+            "canvas": CANVAS,
+            "answer": {"name": "segments", "widths": (16, 8), "patches": 8},
+            **LEGACY,
+        },
     },
     "zoom_search": {"": ZOOM, "context": {**ZOOM, "context": 1.5, "taught_looks": 1}},
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
