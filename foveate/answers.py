@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -47,6 +47,9 @@ class Cost:
     def gmacs(self) -> float:
         return self.macs / 1e9
 
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
     def __str__(self) -> str:
         macs = f"{self.gmacs:.2f} GMAC" if self.macs >= 1e9 else f"{self.macs / 1e6:.3g} MMAC"
         return (
@@ -81,6 +84,8 @@ class Answer:
     """(height, width) of the picture."""
     steps: tuple[StepFacts, ...] = ()
     """After each number of looks, the glance alone first; only if asked for."""
+    is_scanned: bool = False
+    """Not settled by the search, and read on tile by tile."""
 
     @property
     def num_looks(self) -> int:
@@ -92,8 +97,10 @@ class Answer:
         return {**asdict(self), "num_looks": self.num_looks, **found}
 
     def __str__(self) -> str:
-        sure = f"{100 * self.certainty:.0f} % sure"
-        return f"{in_words(self.answer, self.size_px)} ({sure}; {self.cost}; {OUTCOMES[self.outcome]})"
+        sure, end = f"{100 * self.certainty:.0f} % sure", OUTCOMES[self.outcome]
+        if self.is_scanned:
+            end = "scanned until sure" if self.outcome == "stopped" else "scanned to the end"
+        return f"{in_words(self.answer, self.size_px)} ({sure}; {self.cost}; {end})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,7 +79,8 @@ def _check_rules(player: Player) -> None:
         )
     if "certainty" in needs and player.task is None:
         raise IncompatibleError("the stop rule asks for certainty, which the task defines: pass task=")
-    if player.stop is None and player.limits is None and player.horizon == np.iinfo(np.int64).max:
+    has_end = hasattr(player.policy, "looks_left") or player.horizon < np.iinfo(np.int64).max
+    if player.stop is None and player.limits is None and not has_end:
         raise IncompatibleError("this family may look without end: give a stop rule, a limit or max_looks")
     if 0 < player.horizon < k:
         raise IncompatibleError(

@@ -104,7 +104,7 @@ class Observation(Rowwise):
 
     m is one number for the whole life of a model: a family whose candidates come and go (a frontier) pads them to its
     capacity and says by ``mask`` which exist. So what a call costs does not depend on who shares the batch, and shapes
-    are static for export. A row without any candidate is truncated.
+    are static for export. A row without any candidate is truncated, unless the policy's looks are not among them.
     """
 
     shared = ("grid",)
@@ -168,6 +168,11 @@ class ObservationShape:
     """Features of what was seen; 0 for a family whose observations have no ``seen``."""
     seen_pixels: tuple[int, int, int] | None = None
     """(bands, height, width) of the pixels in ``seen``, if they are there."""
+    closest_px: tuple[float, float] | None = None
+    """(height, width) in pixels of the scene of the closest look; None where it goes with the scene's size."""
+    core_frac: float = 1.0
+    """Share of a look's side, in its middle, that it answers for: closest looks read a scene exhaustively only where
+    they overlap by the rest of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,7 +226,8 @@ class Policy(Protocol):
     """Where to look next. The mode when ``noise`` is None, else a draw that is a pure function of the noise.
 
     Facts, False when absent: attributes ``needs_grid`` (candidates on a regular grid), ``needs_relevance`` and
-    ``needs_seen``, checked before the first glimpse, of critics too.
+    ``needs_seen``, checked before the first glimpse, of critics too. One that does not choose among the candidates may
+    have an end of its own: ``looks_left(observation)`` ``[n]``; a row without any is truncated.
     """
 
     noise_shape: tuple[int, int]  # (k, dims) of uniform (0, 1) numbers used per row and step
@@ -306,7 +312,10 @@ class StopRule(Protocol):
 
 
 class Task(Protocol):
-    """What is asked of a scene."""
+    """What is asked of a scene.
+
+    A task whose answers can miss what is there also says ``has_target(target)`` and ``missed(prediction, target)``,
+    each ``[n]`` bool: what a risk is calibrated by."""
 
     primary_metric: str  # key of metrics() that reports and budgets maximise: of each scene a share in [0, 1]
 
@@ -321,7 +330,8 @@ class Task(Protocol):
         """``[n]``, larger is better; the reward of a look is the increase of this."""
 
     def certainty(self, prediction: Prediction) -> Mapping[str, Array]:
-        """``confidence``, ``entropy`` (negated), ``margin``, each ``[n]``, larger is surer; never sees the target."""
+        """``confidence``, ``entropy`` (negated), ``margin``, each ``[n]``, larger is surer; never sees the target.
+        Where an answer may be that nothing is there also ``presence``, how likely something is."""
 
     def metrics(self, prediction: Prediction, target: Any) -> Mapping[str, Array]:
         """Per-scene metrics, each ``[n]``, whose mean over scenes is reported."""

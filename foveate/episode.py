@@ -75,6 +75,9 @@ class Player:
     """Asked about truncated rows only: True where the scene is not settled."""
     max_looks: int | None = None
     """Looks per row at most; the family's own maximum if that is lower or this is None."""
+    together: bool = False
+    """Rows end together: one without candidates waits for the others, and its looks are not valid. For training and
+    records, which need every row at every step."""
     ask: frozenset[str] = frozenset()
     """Further facts wanted at every step, whatever the stop rule needs: "value", "certainty", "prediction"."""
 
@@ -102,6 +105,7 @@ class Episode:
     valid: Flags  # [n, steps, k]
     events: list[Event]  # every step, in order, if kept; else empty
     ledger: Ledger
+    state: Any = None  # [n, ...] of the family at exit, if kept
 
 
 def take_flags(event: Event, rows: Any) -> NDArray[np.bool_]:
@@ -112,7 +116,7 @@ def take_flags(event: Event, rows: Any) -> NDArray[np.bool_]:
 def assemble(n: int, exits: list[Any], looks: list[Any], events: list[Event], ledger: Ledger) -> Episode:
     """An episode of what left at each step, put back into the order of the scenes."""
     order = np.argsort(np.concatenate([rows for rows, *_ in exits]))
-    flags = np.concatenate([flags for *_, flags in exits], axis=1)[:, order]
+    flags = np.concatenate([flags for *_, flags, _ in exits], axis=1)[:, order]
     k = looks[0][1].shape[1] if looks else 1
     viewpoints = np.zeros((n, len(looks), k, 4), np.float32)
     valid = np.zeros((n, len(looks), k), bool)
@@ -123,9 +127,10 @@ def assemble(n: int, exits: list[Any], looks: list[Any], events: list[Event], le
         stopped=flags[0],
         truncated=flags[1],
         deferred=flags[2],
-        prediction=take(concat([prediction for _, _, prediction, _ in exits]), order),
+        prediction=take(concat([prediction for _, _, prediction, *_ in exits]), order),
         viewpoints=viewpoints,
         valid=valid,
         events=events,
         ledger=ledger,
+        state=take(concat([state for *_, state in exits]), order),
     )

@@ -8,8 +8,8 @@ and one that was never calibrated looks as often as it may. What happens to a pi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,33 +17,26 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.answers import Answer, Appetite, Box, Cost, Failure, Outcome, StepFacts, Watched
+from foveate.asking import NO_RULE, Asked, Plan, Planner
 from foveate.atomic import Place
 from foveate.compatible import check_compatible
-from foveate.core import Observation, Step
+from foveate.core import Observation, Scenes, Step
 from foveate.cost import Ledger
-from foveate.episode import Episode, Event, Player
-from foveate.errors import BudgetError, FoveateError, SceneError, UsageError, suggest
-from foveate.evaluation.record import here
-from foveate.evaluation.rules import can_follow, rules_for
+from foveate.episode import Episode, Event
+from foveate.errors import FoveateError, SceneError, UsageError
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
 from foveate.rollout import rollout, steps
 from foveate.rows import as_numpy, take
+from foveate.scanning import scan
 from foveate.scenes.given import Given, Ready, prepare, scenes_of
-from foveate.stopping import STOP_RULES
 from foveate.stopping.budgets import BudgetTable
-from foveate.stopping.limits import Limits
-from foveate.stopping.stopper import Stopper
-from foveate.stopping.units import Budget
+from foveate.stopping.risk import RiskPoint
 from foveate.system import System
-from foveate.tasks import TASKS
 
-NO_RULE = "none"  # as a stop rule: look as often as allowed
 BATCH_SIZE = 16
 UNBOUNDED = np.iinfo(np.int64).max  # a player's horizon where nothing ends its looks
-
-Amount = str | float | Budget
 
 
 def load(path: Place, *, device: Any = "cpu") -> Looker:
@@ -51,46 +44,31 @@ def load(path: Place, *, device: Any = "cpu") -> Looker:
     return Looker.of(load_system(path, device=device))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """How a picture is to be looked at; arguments of every method of :class:`Looker`."""
-
-    budget: Amount | None = None
-    """Mean cost over pictures ("2 looks", "1.5GMAC", "20ms"), by thresholds that calibration solved."""
-    limit: Amount | Sequence[Amount] | None = None
-    """Most that any single picture may cost ("20000px"); several in different units may be given."""
-    stop_rule: str | None = None
-    """A calibrated rule; None: the table's default; "none": look as often as allowed."""
-    max_looks: int | None = None
-    defer_below: float | None = None
-    """Pictures that did not stop by themselves and are less certain than this are "deferred"."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What was asked, checked and put in the loop's terms."""
-
-    player: Player
-    limits: Limits | None
-    defer_below: float | None
-    rule: str | None
-
-
 class Looker:
     """Asks one model about pictures. Its parts are in evaluation mode and are not changed."""
 
     def __init__(
-        self, system: System, *, budgets: BudgetTable | None = None, name: str = "DIR", manifest: Manifest | None = None
+        self,
+        system: System,
+        *,
+        budgets: BudgetTable | None = None,
+        risk: RiskPoint | None = None,
+        name: str = "DIR",
+        manifest: Manifest | None = None,
     ) -> None:
         self.system = system.train(False)
-        self.budgets = budgets
+        self.budgets, self.risk = budgets, risk
         self.name = name
         """What messages call the model's folder."""
         self.manifest = manifest
 
     @classmethod
     def of(cls, saved: SavedSystem) -> Looker:
-        return cls(saved.system, budgets=saved.budgets, name=str(saved.path), manifest=saved.manifest)
+        return cls(saved.system, budgets=saved.budgets, risk=saved.risk, name=str(saved.path), manifest=saved.manifest)
+
+    @property
+    def _planner(self) -> Planner:
+        return Planner(system=self.system, budgets=self.budgets, risk=self.risk, name=self.name)
 
     def look(self, picture: Given, *, trail: bool = False, **asked: Any) -> Answer:
         """Answer about one picture: a path, a Pillow picture, an array ``[H, W(, C)]`` or a tensor ``[C, H, W]``.
@@ -119,12 +97,12 @@ class Looker:
             raise UsageError(f"on_error is {on_error!r}; allowed are 'raise' and 'give'")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; it must be at least 1")
-        plan = self._plan(_asked(asked), batch_size)
+        plan = self._planner.plan(Asked.of(asked), batch_size)
         return self._answers(pictures, plan, batch_size=batch_size, on_error=on_error, trail=trail)
 
     def watch(self, picture: Given, **asked: Any) -> Iterator[Watched]:
         """Every step of an episode as it happens: what is known, and where it looks next."""
-        plan = self._plan(_asked(asked), 1)
+        plan = self._planner.plan(Asked.of(asked), 1)
         return self._watched(self._prepare(picture, plan), plan)
 
     def warm_up(self) -> None:
@@ -135,66 +113,9 @@ class Looker:
 
     def price(self, looks: int) -> dict[str, float]:
         """What sensing so many looks costs, per unit that is the same for all pictures; no policy, critic or answer."""
-        model, price = self.system.model, self.system.model.price()
-        glance, focus = (int(np.prod(model.glimpse_size_px(i))) for i in (0, 1))
-        opened = glance if model.opening == "glance" else 0
-        return {"looks": looks, "px": opened + looks * focus, "macs": int(price.sensed(looks))}
+        return self._planner.price(looks)
 
-    def _plan(self, asked: Asked, batch_size: int) -> _Plan:
-        if asked.max_looks is not None and (not isinstance(asked.max_looks, int) or asked.max_looks < 0):
-            raise UsageError(f"max_looks is {asked.max_looks!r}; it must be a whole number of at least 0")
-        most = self.system.model.max_looks
-        if asked.max_looks is not None and most is not None and asked.max_looks > most:
-            raise UsageError(
-                f"max_looks is {asked.max_looks}; the model of {self.name} has room for {most}: give 0 to {most}"
-            )
-        if asked.defer_below is not None and not 0 <= asked.defer_below <= 1:
-            raise UsageError(f"defer_below is {asked.defer_below}; a certainty is between 0 and 1")
-        stop: Any = self._stopper(asked, batch_size)
-        parts, limits = self.system, self._limits(asked)
-        player = Player(
-            model=parts.model, policy=parts.policy, critic=parts.critic, task=parts.task, stop=stop,
-            limits=limits, max_looks=asked.max_looks,
-        )  # fmt: skip
-        default = self.budgets.default_rule if self.budgets is not None else None
-        rule = None if stop is None else asked.stop_rule or default
-        return _Plan(player=player, limits=limits, defer_below=asked.defer_below, rule=rule)
-
-    def _stopper(self, asked: Asked, batch_size: int) -> Stopper | None:
-        rule = asked.stop_rule
-        if rule == NO_RULE:
-            if asked.budget is not None:
-                raise UsageError('a budget needs a stop rule to keep it: leave out stop_rule="none", or the budget')
-            return None
-        if rule is not None and rule not in STOP_RULES:
-            raise UsageError(f"unknown stop rule {rule!r}.{suggest(rule, STOP_RULES)} Known: {', '.join(STOP_RULES)}")
-        if self.budgets is None:
-            if asked.budget is None and rule is None:
-                return None
-            if rule is not None and not can_follow(self.system, rule):
-                raise UsageError(
-                    f"the stop rule {rule!r} needs a critic, which the model of {self.name} lacks: choose one of "
-                    f"{', '.join(rules_for(self.system))}"
-                )
-            wanted = "a budget" if asked.budget is not None else f"the stop rule {rule!r}"
-            data = TASKS.facts(self.system.spec.task.name).get("held_out", "RECIPE")
-            raise BudgetError(
-                f"{self.name}: this model was not calibrated, so {wanted} has no thresholds; "
-                f"run `foveate calibrate {self.name} --data {data}`, or give a limit or max_looks instead"
-            )
-        budget = asked.budget if asked.budget is not None else self.budgets.full_score_budget(rule=rule)
-        here_now = here(self.budgets.origin.split, batch_size, self.system)  # budgets in ms hold on their machine only
-        return self.budgets.stopper(budget, rule=rule, here=here_now)
-
-    def _limits(self, asked: Asked) -> Limits | None:
-        if asked.limit is None:
-            return None
-        texts = asked.limit if isinstance(asked.limit, list | tuple) else [asked.limit]
-        least = self.price(0)
-        least["macs"] += int(self.system.model.price().predict(0))
-        return Limits.parse(*texts, opening=least)
-
-    def _prepare(self, picture: Given, plan: _Plan) -> Ready:
+    def _prepare(self, picture: Given, plan: Plan) -> Ready:
         model = self.system.model
         ready = prepare(picture, num_bands=model.num_bands, value_range=model.value_range)
         if plan.limits is not None:  # shares of the picture are known only now
@@ -202,7 +123,7 @@ class Looker:
         return ready
 
     def _answers(
-        self, pictures: Iterable[Given], plan: _Plan, *, batch_size: int, on_error: str, trail: bool
+        self, pictures: Iterable[Given], plan: Plan, *, batch_size: int, on_error: str, trail: bool
     ) -> Iterator[Answer | Failure]:
         for batch in _batched(pictures, batch_size):
             results: list[Answer | Failure | Ready] = []
@@ -220,7 +141,7 @@ class Looker:
                     results[i] = result
             yield from (item for item in results if not isinstance(item, Ready))
 
-    def _play(self, pictures: list[Ready], plan: _Plan, *, on_error: str, trail: bool) -> list[Answer | Failure]:
+    def _play(self, pictures: list[Ready], plan: Plan, *, on_error: str, trail: bool) -> list[Answer | Failure]:
         """Pictures of one kind in one batch; a file that turns out to be broken while it is read leaves the batch."""
         try:
             return list(self._episode(pictures, plan, trail=trail))
@@ -232,17 +153,19 @@ class Looker:
             rest = iter(self._play(whole, plan, on_error=on_error, trail=trail) if whole else ())
             return [Failure(error=error) if i in broken else next(rest) for i in range(len(pictures))]
 
-    def _episode(self, pictures: list[Ready], plan: _Plan, *, trail: bool) -> Iterator[Answer]:
+    def _episode(self, pictures: list[Ready], plan: Plan, *, trail: bool) -> Iterator[Answer]:
         start_s = time.perf_counter()
         scenes = scenes_of(pictures, num_bands=self.system.model.num_bands)
         noise = Noise(seed=0, scenes=np.array([picture.number for picture in pictures]))
         with torch.inference_mode():
-            episode = rollout(scenes, plan.player, noise=noise, explore=self.system.is_drawn, keep_events=trail)
+            episode = rollout(
+                scenes, plan.player, noise=noise, explore=self.system.is_drawn, keep_events=trail, keep_state=plan.scans
+            )
             seconds = (time.perf_counter() - start_s) / len(pictures)
             answers, certainty = self._said(episode.prediction)
             trails = self._trails(episode) if trail else {}
         for row in range(len(pictures)):
-            yield Answer(
+            answer = Answer(
                 answer=answers[row],
                 certainty=certainty[row],
                 looks=_boxes(episode.viewpoints[row][episode.valid[row]], scenes.sizes_px[row]),
@@ -251,6 +174,26 @@ class Looker:
                 size_px=pictures[row].size_px,
                 steps=tuple(trails.get(row, ())),
             )
+            if plan.scans and answer.outcome == "deferred":
+                answer = self._scanned(answer, scenes.select([row]), take(episode.state, [row]), plan.defer_below)
+            yield answer
+
+    @torch.inference_mode()
+    def _scanned(self, before: Answer, scenes: Scenes, state: Any, sure: float | None) -> Answer:
+        """The answer after reading on."""
+        start_s, ledger = time.perf_counter(), Ledger(scenes.sizes_px)
+        episode = scan(self.system, scenes, state, ledger=ledger, sure=sure)
+        (answer,), (certainty,) = self._said(episode.prediction)
+        cost = _cost(ledger, 0, time.perf_counter() - start_s)
+        return replace(
+            before,
+            answer=answer,
+            certainty=certainty,
+            looks=(*before.looks, *_boxes(episode.viewpoints[0][episode.valid[0]], scenes.sizes_px[0])),
+            outcome="stopped" if episode.stopped[0] else "truncated",
+            cost=before.cost + cost,
+            is_scanned=True,
+        )
 
     def _trails(self, episode: Episode) -> dict[int, list[StepFacts]]:
         """What would have been answered at every step; outside the ledger."""
@@ -282,7 +225,7 @@ class Looker:
         confidence = as_numpy(task.certainty(prediction)["confidence"])
         return list(task.answers(prediction)), [float(sure) for sure in confidence]
 
-    def _watched(self, ready: Ready, plan: _Plan) -> Iterator[Watched]:
+    def _watched(self, ready: Ready, plan: Plan) -> Iterator[Watched]:
         scenes = scenes_of([ready], num_bands=self.system.model.num_bands)
         check_compatible(scenes, plan.player)
         noise = Noise(seed=0, scenes=np.array([ready.number]))
@@ -325,14 +268,6 @@ class Looker:
         return None if score is None else as_numpy(torch.softmax(score(observation)[0][0], 0))
 
 
-def _asked(values: dict[str, Any]) -> Asked:
-    known = list(Asked.__dataclass_fields__)
-    for key in values:
-        if key not in known:
-            raise UsageError(f"unknown argument {key!r}.{suggest(key, known)} Known: {', '.join(known)}")
-    return Asked(**values)
-
-
 def _batched(pictures: Iterable[Given], batch_size: int) -> Iterator[list[Given]]:
     batch: list[Given] = []
     for picture in pictures:
@@ -345,13 +280,13 @@ def _batched(pictures: Iterable[Given], batch_size: int) -> Iterator[list[Given]
 
 
 def _outcome(episode: Episode | Event, row: int, certainty: float, defer_below: float | None) -> Outcome:
-    if episode.stopped[row]:
-        return "stopped"
-    unsettled = defer_below is not None and certainty < defer_below
-    return "deferred" if episode.deferred[row] or unsettled else "truncated"
+    """A search that stopped may be deferred too: what a budget's rule takes for enough may be less than is promised."""
+    if defer_below is not None and not certainty >= defer_below:  # NaN is never enough
+        return "deferred"
+    return "stopped" if episode.stopped[row] else "truncated"
 
 
-def _appetite(plan: _Plan, step: Step) -> Appetite | None:
+def _appetite(plan: Plan, step: Step) -> Appetite | None:
     stop: Any = plan.player.stop
     if stop is None or plan.rule is None or any(getattr(step, name) is None for name in stop.needs):
         return None  # nothing is asked of a row at its end

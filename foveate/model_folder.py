@@ -1,8 +1,8 @@
 """A model folder: all that is needed to ask a model again, in plain files that say what they are.
 
 ``foveate.json`` (format, parts and their configs, provenance, sha256 of every file), ``model.safetensors``,
-``policy/weights.safetensors``, ``critic/weights.safetensors``, ``budgets.json``, ``README.md``. A run folder holds one
-as ``model/``, and every function here takes either. What does not fit exactly is refused by name.
+``policy/weights.safetensors``, ``critic/weights.safetensors``, ``budgets.json``, ``risk.json``, ``README.md``. A run
+folder holds one as ``model/``, and every function here takes either. What does not fit exactly is refused by name.
 """
 
 from __future__ import annotations
@@ -22,15 +22,17 @@ from safetensors.torch import load_file
 
 import foveate
 from foveate.atomic import Place, put_back, replacing_folder, write_json, write_text
+from foveate.config import from_plain, to_plain
 from foveate.core import CONTRACT_VERSION
 from foveate.errors import FoveateError, ModelFolderError, OutputError, UsageError, suggest
 from foveate.model_card import model_card, versions
 from foveate.plain import plain
 from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.risk import RiskPoint
 from foveate.system import System, SystemSpec, build
 
 FORMAT_VERSION = 2
-MANIFEST, BUDGETS, CARD = "foveate.json", "budgets.json", "README.md"
+MANIFEST, BUDGETS, RISK, CARD = "foveate.json", "budgets.json", "risk.json", "README.md"
 WEIGHTS = {
     "model": "model.safetensors",
     "policy": "policy/weights.safetensors",
@@ -86,6 +88,8 @@ class SavedSystem:
     manifest: Manifest
     budgets: BudgetTable | None = field(default=None)
     """None: not calibrated; `foveate calibrate` does it."""
+    risk: RiskPoint | None = field(default=None)
+    """Below which certainty answers are deferred; None: `foveate calibrate --risk` was not asked for it."""
 
     @property
     def num_looks(self) -> int:
@@ -106,6 +110,7 @@ def save(
     *,
     provenance: Mapping[str, Any],
     budgets: BudgetTable | None = None,
+    risk: RiskPoint | None = None,
     metrics: Mapping[str, Any] | None = None,
     card: str | None = None,
 ) -> Path:
@@ -123,6 +128,8 @@ def save(
             file.write_bytes(safetensors.torch.save(tensors))  # not save_file, whose files only their owner may read
         if budgets is not None:
             write_json(folder / BUDGETS, budgets.to_dict())
+        if risk is not None:
+            write_json(folder / RISK, to_plain(risk))
         manifest = Manifest(
             format=FORMAT_VERSION,
             contract=CONTRACT_VERSION,
@@ -148,10 +155,12 @@ def update(
     path: Place,
     *,
     budgets: BudgetTable | None = None,
+    risk: RiskPoint | None = None,
     metrics: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Put budgets, metrics (added to those there) or further provenance into a model folder; weights stay the same."""
+    """Put budgets, a risk, metrics (added to those there) or further provenance into a model folder; weights stay the
+    same. New budgets end a risk that was shown with the old ones."""
     saved = load_system(path)
     manifest = replace(
         saved.manifest,
@@ -162,6 +171,9 @@ def update(
         shutil.copytree(saved.path, folder, dirs_exist_ok=True)
         if budgets is not None:
             write_json(folder / BUDGETS, budgets.to_dict())
+            (folder / RISK).unlink(missing_ok=True)  # it was shown with other thresholds
+        if risk is not None:
+            write_json(folder / RISK, to_plain(risk))
         _finish(folder, manifest, budgets or saved.budgets, None, name=saved.path.name)
     return saved.path
 
@@ -184,7 +196,17 @@ def load_system(path: Place, *, device: Any = "cpu") -> SavedSystem:
     budgets = BudgetTable.load(folder / BUDGETS) if BUDGETS in manifest.files else None
     if budgets is not None:
         _check_room(folder, budgets, system.model.max_looks)
-    return SavedSystem(path=folder, system=system.to(device).train(False), manifest=manifest, budgets=budgets)
+    risk = _risk(folder / RISK) if RISK in manifest.files else None
+    return SavedSystem(
+        path=folder, system=system.to(device).train(False), manifest=manifest, budgets=budgets, risk=risk
+    )
+
+
+def _risk(path: Path) -> RiskPoint:
+    try:
+        return from_plain(RiskPoint, json.loads(path.read_bytes()), where=str(path))
+    except (ValueError, UsageError) as error:
+        raise ModelFolderError(f"{path}: {error}; run `foveate calibrate --risk` again") from error
 
 
 def find_folder(path: Place) -> Path:
@@ -256,7 +278,7 @@ def _finish(folder: Path, manifest: Manifest, budgets: BudgetTable | None, card:
     is_ours = card is None and _is_generated(folder / CARD, manifest)
     if card is not None or is_ours:
         write_text(folder / CARD, card if card is not None else model_card(asdict(manifest), budgets, name=name))
-    names = [*WEIGHTS.values(), BUDGETS, *([CARD] if is_ours else ())]
+    names = [*WEIGHTS.values(), BUDGETS, RISK, *([CARD] if is_ours else ())]
     files = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     write_json(folder / MANIFEST, asdict(replace(manifest, files=files)))
 

@@ -24,12 +24,17 @@ from foveate.rows import as_numpy, take
 OUTSIDE = 1e-4  # what rounding may add to a look at the edge, in the scene's frame
 
 
-def steps(scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger) -> Iterator[Event]:
-    """Play one episode per scene, yielding every step; ``explore`` draws looks with the noise instead of their mode."""
+def steps(
+    scenes: Scenes, player: Player, *, noise: Noise, explore: bool, ledger: Ledger, state: Any | None = None
+) -> Iterator[Event]:
+    """Play one episode per scene, yielding every step; ``explore`` draws looks with the noise instead of their mode.
+    With the ``state`` of an earlier episode it goes on from there: nothing is opened."""
     model, rows = player.model, np.arange(len(scenes))
     camera = getattr(model, "camera", None)
     scenes = scenes if camera is None else camera(scenes)
-    (state, opening), is_opening = _open(scenes, model, ledger), True
+    opening, is_opening = None, state is None
+    if state is None:
+        state, opening = _open(scenes, model, ledger)
     while len(rows):
         with ledger.timed("observe"):
             observation = _observe(model, state, player, ledger, rows)
@@ -88,12 +93,17 @@ def _at_end(player: Player, observation: Observation) -> Flags:
     """Rows ``[m]`` that may not look again, whatever anyone thinks of them: the looks of one more step would pass the
     horizon, or no candidate is left."""
     most_looks = _most_looks(player.policy, observation)
-    return (as_numpy(observation.num_looks) + most_looks > player.horizon) | (most_looks == 0)
+    is_over = as_numpy(observation.num_looks) + most_looks > player.horizon
+    if player.together:
+        return np.full(len(is_over), is_over.any() or not most_looks.any())
+    return is_over | (most_looks == 0)
 
 
 def _most_looks(policy: Policy, observation: Observation) -> NDArray[np.int64]:
-    """Valid looks ``[m]`` that one step can take at most: there are no more of them than candidates."""
-    return np.minimum(policy.noise_shape[0], as_numpy(observation.mask).sum(axis=1)).astype(np.int64)
+    """Valid looks ``[m]`` that one step can take at most: no more than candidates, or than the policy has left."""
+    looks_left = getattr(policy, "looks_left", None)
+    left = as_numpy(observation.mask).sum(axis=1) if looks_left is None else as_numpy(looks_left(observation))
+    return np.minimum(policy.noise_shape[0], left).astype(np.int64)
 
 
 def _facts(
@@ -219,15 +229,15 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     drawn = noise.policy(rows, num_looks, policy.noise_shape) if noise is not None else None
     with ledger.timed("agent"):
         look = policy.look(observation, drawn).detach()
-    _check_look(look, policy, num_looks)
+    _check_look(look, policy, num_looks, can_look=_most_looks(policy, observation) > 0)
     ledger.charge_macs("policy", rows, policy.macs(observation))
     return look
 
 
-def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64]) -> None:
+def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64], *, can_look: Flags) -> None:
     """Said here, where it is known who asked; what reads a look knows its box only."""
     valid, name = as_numpy(look.valid), type(policy).__name__
-    if not valid.any(axis=1).all():
+    if not valid[can_look].any(axis=1).all():
         raise IncompatibleError(
             f"the policy {name} gave no valid look for a scene that has candidates left, and would never end; a policy "
             "must give at least one wherever the observation's mask has a candidate. Weights that are not finite give "
@@ -263,22 +273,34 @@ def _update(
 
 
 def rollout(
-    scenes: Scenes, player: Player, *, noise: Noise | None = None, explore: bool = False, keep_events: bool = False
+    scenes: Scenes,
+    player: Player,
+    *,
+    noise: Noise | None = None,
+    explore: bool = False,
+    keep_events: bool = False,
+    keep_state: bool = False,
+    ledger: Ledger | None = None,
+    state: Any | None = None,
 ) -> Episode:
     """Play one episode per scene to its end.
 
     ``noise`` feeds the stop rules that need it and, with ``explore``, the policy; without it seed 0 and the row number.
-    ``keep_events`` keeps every step's state, observation and prediction: for training, calibration and pictures.
+    ``keep_events`` keeps every step's state, observation and prediction: for training, calibration and pictures;
+    ``keep_state`` the state at exit. With the ``state`` and ``ledger`` of an earlier episode of the same scenes it goes
+    on from there.
     """
     check_compatible(scenes, player)
     n = len(scenes)
-    noise = noise or Noise(seed=0, scenes=np.arange(n))
-    ledger, exits, looks, events = Ledger(scenes.sizes_px), [], [], []
-    for event in steps(scenes, player, noise=noise, explore=explore, ledger=ledger):
+    noise, ledger = noise or Noise(seed=0, scenes=np.arange(n)), ledger or Ledger(scenes.sizes_px)
+    exits, looks, events = [], [], []
+    for event in steps(scenes, player, noise=noise, explore=explore, ledger=ledger, state=state):
         leaving = np.flatnonzero(event.leaving)
         if len(leaving):
             prediction = take(event.prediction, leaving) if event.has_all_predictions else event.prediction
-            exits.append((event.rows[leaving], event.step.num_looks[leaving], prediction, take_flags(event, leaving)))
+            kept = take(event.state, leaving) if keep_state else None
+            left, num_looks = event.rows[leaving], event.step.num_looks[leaving]
+            exits.append((left, num_looks, prediction, take_flags(event, leaving), kept))
         if event.look is not None:
             looks.append((event.rows[~event.leaving], as_numpy(event.look.viewpoints), as_numpy(event.look.valid)))
         if keep_events:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from foveate.cli.broken import report_broken
+from foveate.cli.calibrate_risk import calibrate_risk
 from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
 from foveate.cli.output import note, say, say_json, say_table
@@ -31,6 +32,13 @@ def calibrate(
         str | None, typer.Option(help="Stop rules, with commas; the first is the default. All: none.")
     ] = None,
     looks: Annotated[int | None, typer.Option(min=1, help="Full length; the model's own when left out.")] = None,
+    risk: Annotated[
+        float | None, typer.Option(help="Find below which certainty to scan: points more missed than by scans (0.02).")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="With --risk: how surely it holds.")] = 0.95,
+    budget: Annotated[
+        str | None, typer.Option(help="With --risk: of a search with this budget, not of full length.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write a calibrated copy here instead.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
@@ -39,6 +47,9 @@ def calibrate(
 
     Of a folder that training used, only the part that was kept for calibrating is taken, by content. Budgets in ms hold
     for this machine. The model folder is replaced in one step.
+
+    With --risk, instead: below which certainty a picture is deferred, so that with the stated confidence hardly more is
+    missed than by scanning all of every picture, when what is deferred is scanned (Learn then Test, arXiv 2110.01052).
     """
     from foveate.cli.device import pick_device
     from foveate.model_folder import load_system
@@ -47,6 +58,16 @@ def calibrate(
     check_place(saved.path, out)
     names = parse_rules(rules, saved.system)
     found = held_out(saved, data, part="calibration")
+    if risk is not None:
+        if rules is not None:
+            raise UsageError("--rules is for budgets, --risk for deferring: run the command once for each")
+        calibrate_risk(
+            saved, found, risk=risk, confidence=confidence, scenes=scenes, looks=looks, budget=budget, out=out,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    if budget is not None:
+        raise UsageError("--budget is for --risk: it says which search; thresholds are solved for all budgets at once")
     source = found.source
     num_looks = saved.looks_of(looks)
     note(f"{counted(min(scenes, len(source)), 'scene')}, {counted(num_looks, 'look')} each")

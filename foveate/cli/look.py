@@ -13,9 +13,11 @@ import typer
 from foveate.cli.output import note, say
 from foveate.cli.pictures import (
     BudgetGiven,
+    DeferGiven,
     LimitGiven,
     ModelGiven,
     MostLooksGiven,
+    OnDeferGiven,
     PicturesGiven,
     SaveGiven,
     StopRuleGiven,
@@ -44,9 +46,8 @@ def look(
     limit: LimitGiven = None,
     stop_rule: StopRuleGiven = None,
     max_looks: MostLooksGiven = None,
-    defer_below: Annotated[
-        float | None, typer.Option(help="Certainty below which a picture that did not settle is deferred.")
-    ] = None,
+    defer_below: DeferGiven = None,
+    on_defer: OnDeferGiven = "say",
     out: Annotated[Path, typer.Option(help="Folder for a scanpath picture and a JSON file per picture.")] = Path(
         "looks"
     ),
@@ -76,7 +77,7 @@ def look(
     make_folder(out)
     asked: dict[str, Any] = {
         "budget": budget, "limit": limit or None, "stop_rule": stop_rule, "max_looks": max_looks,
-        "defer_below": defer_below,
+        "defer_below": defer_below, "on_defer": on_defer,
     }  # fmt: skip
     looker.warm_up()  # or the first picture's seconds would be those of a start
     answers = looker.look_many(

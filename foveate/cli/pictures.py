@@ -27,6 +27,13 @@ LimitGiven = Annotated[
     list[str] | None, typer.Option(help='Most that any one picture may cost: "20000px". May be repeated.')
 ]
 StopRuleGiven = Annotated[str | None, typer.Option(help='A calibrated stop rule; "none" looks as often as allowed.')]
+DeferGiven = Annotated[
+    float | None,
+    typer.Option(help="Certainty below which a picture is deferred; left out: as `foveate calibrate --risk` found."),
+]
+OnDeferGiven = Annotated[
+    str, typer.Option(help='"say" that a picture is deferred, or "scan" it: read it on tile by tile.')
+]
 MostLooksGiven = Annotated[int | None, typer.Option(help="Looks per picture at most.")]
 SaveGiven = Annotated[
     list[Path] | None,
@@ -130,7 +137,7 @@ def choose_a_model(tasks: Collection[str] | None = None) -> str:
 
 
 @contextmanager
-def progress(total: int) -> Iterator[Any]:
+def progress(total: int, *, doing: str = "looking") -> Iterator[Any]:
     """A bar on stderr for the person who waits; nothing for one picture, or where nobody sees it."""
     console = progress_console()
     if total < 2 or not console.is_terminal:
@@ -140,5 +147,5 @@ def progress(total: int) -> Iterator[Any]:
 
     # Lines of the result pass through the bar only where both are the same terminal.
     with Progress(console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as bar:
-        task = bar.add_task("looking", total=total)
+        task = bar.add_task(doing, total=total)
         yield lambda: bar.advance(task)

@@ -63,8 +63,9 @@ def _trace(system: System, batch: Any, num_looks: int) -> dict[str, Any]:
     target = to_device(batch.target, device_of(system))
     ask = TRACED if system.critic is not None else TRACED - {"value"}
     player = Player(
-        model=system.model, policy=system.policy, critic=system.critic, task=system.task, max_looks=num_looks, ask=ask
-    )
+        model=system.model, policy=system.policy, critic=system.critic, task=system.task, max_looks=num_looks, ask=ask,
+        together=True,
+    )  # fmt: skip
     price, columns = system.model.price(), []
     for event in steps(scenes, player, noise=noise, explore=system.is_drawn, ledger=Ledger(scenes.sizes_px)):
         metrics = system.task.metrics(event.prediction, target)

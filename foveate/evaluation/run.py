@@ -131,8 +131,9 @@ def metrics_by_looks(
     system.train(False)
     drawn = _is_drawn(system, policy, explore)
     player = Player(
-        model=system.model, policy=policy or system.policy, max_looks=max_looks, ask=frozenset({"prediction"})
-    )
+        model=system.model, policy=policy or system.policy, max_looks=max_looks, ask=frozenset({"prediction"}),
+        together=True,
+    )  # fmt: skip
     found: dict[str, list[NDArray[Any]]] = {}
     for batch in batches(source, num_scenes, batch_size):
         target = to_device(batch.target, device_of(system))

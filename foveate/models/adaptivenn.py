@@ -162,6 +162,7 @@ class AdaptiveNN(nn.Module):
             grid=self.glance.config.grid,
             num_steps=c.max_looks,
             has_relevance=c.relevance != "none",
+            closest_px=c.focus_px,
         )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:

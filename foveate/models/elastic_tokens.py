@@ -104,6 +104,7 @@ class ElasticTokens(nn.Module):
             has_relevance=c.relevance != "none",
             seen_dim=dim,
             seen_pixels=(c.num_bands, c.patch_px, c.patch_px),
+            closest_px=self.glimpse_size_px(1),
         )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:

@@ -33,13 +33,14 @@ class Frontier(Rowwise):
     scales_px: Tensor  # [n, m] pixels of the scene per pixel of that look
     mass: Tensor  # [n, m] >= 0 expected targets whose middle is there
     looks: Tensor  # [n, m, d] what it looks like, where most is expected
+    found: Tensor  # [n, m, 4 + c] which thing that would be, or [n, m, 0]: viewpoint and class logits
     closer: Tensor  # [n, m] in 0..1, how much closer one could look than the look that showed it
     exists: Tensor  # [n, m] bool
     is_leaf: Tensor  # [n, m] bool: nothing closer to see
     coverage: Tensor  # [n, m] looks that superseded it
 
     @classmethod
-    def empty(cls, num_rows: int, size: int, dim: int, *, like: Tensor) -> Self:
+    def empty(cls, num_rows: int, size: int, dim: int, found_dim: int = 0, *, like: Tensor) -> Self:
         """Without any cell, in ``like``'s type and device."""
         no = torch.zeros((num_rows, size), dtype=torch.bool, device=like.device)
         zeros = like.new_zeros((num_rows, size))
@@ -47,7 +48,7 @@ class Frontier(Rowwise):
             boxes=like.new_zeros((num_rows, size, 4)),
             windows=like.new_tensor(WHOLE_SCENE).expand(num_rows, size, 4),
             scales_px=zeros, mass=zeros, looks=like.new_zeros((num_rows, size, dim)), closer=zeros, exists=no,
-            is_leaf=no, coverage=zeros,
+            found=like.new_zeros((num_rows, size, found_dim)), is_leaf=no, coverage=zeros,
         )  # fmt: skip
 
     @property
@@ -97,16 +98,27 @@ class Frontier(Rowwise):
         return (scales_px[:, :, None] <= self.scales_px[:, None] * ABOUT) & valid[..., None] & self.exists[:, None]
 
     def joined(self, new: Frontier) -> Frontier:
-        """With new cells, as many as there is room for: what stands for itself first, then by mass. The old ones come
-        first: an order by mass would change with the last bit of it."""
+        """With new cells, as many as there is room for: what stands for itself first, then by mass. Half of the room is
+        for open cells, as long as there are any, and half for leaves: a few close looks show many of these, and would
+        leave nothing else to look at. The old come first: an order by mass would change with the last bit of it."""
         size = self.mass.shape[1]
         every = {name: torch.cat([getattr(self, name), getattr(new, name)], dim=1) for name in vars(self)}
-        mass, exists = every["mass"].detach(), every["exists"]
-        rank = torch.where(every["coverage"] == 0, 1 + mass, mass / (1 + mass)).masked_fill(~exists, -1.0)
+        both = Frontier(**every)
+        share = both.mass.detach() / (1 + both.mass.detach())
+        leaves = both.is_evidence & both.is_leaf
+        has_room = _is_among(share, both.is_open, size // 2) | _is_among(share, leaves, size // 2)
+        rank = (share + both.is_evidence.float() + has_room.float()).masked_fill(~both.exists, -1.0)
         kept = rank.sort(dim=1, descending=True, stable=True).indices[:, :size]
-        age = kept + (~exists.gather(1, kept)) * rank.shape[1]
+        age = kept + (~both.exists.gather(1, kept)) * rank.shape[1]
         kept = kept.gather(1, age.argsort(1))
         return Frontier(**{name: _gathered(value, kept) for name, value in every.items()})
+
+
+def _is_among(rank: Tensor, members: Tensor, count: int) -> Tensor:
+    """``[n, m]``: which are members and among the first ``count`` of them."""
+    order = rank.masked_fill(~members, -1.0).sort(dim=1, descending=True, stable=True).indices
+    place = torch.zeros_like(order).scatter(1, order, torch.arange(rank.shape[1], device=rank.device).expand_as(order))
+    return members & (place < count)
 
 
 def _gathered(value: Tensor, index: Tensor) -> Tensor:

@@ -127,6 +127,7 @@ class GlanceFocus(nn.Module):
             grid=self.config.state_grid,
             num_steps=1,
             has_relevance=self.config.relevance != "none",
+            closest_px=self.config.focus_px,
         )
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:

@@ -32,11 +32,13 @@ from foveate.models.counted import counted_macs
 from foveate.models.evidence import Evidence
 from foveate.models.frontier import LEAST_MASS, Frontier
 from foveate.models.preprocess import Preprocess
+from foveate.models.thing_head import BOX, ThingHead, things_of
 from foveate.price import Macs, Price
 from foveate.rows import Rowwise
 
 FACTS = 2  # told of every cell beside what it looks like: its mass, and how much closer one could look
 CLOSER = 1.5  # a look that shows less than this much more detail is no closer look
+PRIOR_GAIN = 30.0  # an optimiser moves every weight by as much: else all features would bend to move the prior first
 FAR = 3.0  # doublings of the resolution from which on it makes no difference to what is expected of a place
 
 
@@ -78,6 +80,8 @@ class ZoomSearchConfig:
     """Share of a glimpse's places that hold a target's middle, as training begins."""
     heat_weight: float = 1.0
     """Of the loss that teaches the heat, where targets say places."""
+    finds: bool = False
+    """Also answers with what was found: boxes, and the class of each. For tasks that ask for it."""
     taught_looks: int = 4
     """Looks of one step whose heat is taught."""
 
@@ -118,9 +122,12 @@ class ZoomSearch(nn.Module):
         self.preprocess = Preprocess(value_range=config.value_range, mean=config.mean, std=config.std)
         self.net = BACKBONES.made(config.net, num_bands=config.num_bands, image_px=config.glimpse_px)
         self.norm = nn.LayerNorm(self.net.dim)
-        last = nn.Linear(config.hidden_dim, 1)
+        last = nn.Linear(config.hidden_dim, 1, bias=False)
         self.heat = nn.Sequential(nn.Linear(self.net.dim + 1, config.hidden_dim), nn.GELU(), last)
-        nn.init.constant_(last.bias, math.log(config.prior / (1 - config.prior)))
+        self.prior = nn.Parameter(torch.tensor(math.log(config.prior / (1 - config.prior)) / PRIOR_GAIN))
+        self.things: ThingHead | None = None
+        if config.finds:
+            self.things = ThingHead(dim=self.net.dim, hidden=config.hidden_dim, num_classes=config.num_outputs - 1)
         self.pool = Evidence(dim=self.net.dim + FACTS, num_heads=config.num_heads, hidden=config.hidden_dim)
         self.answer = nn.Sequential(
             nn.Linear(self.pool.dim_out, config.hidden_dim), nn.GELU(), nn.Linear(config.hidden_dim, config.num_outputs)
@@ -130,8 +137,18 @@ class ZoomSearch(nn.Module):
     def observation_shape(self) -> ObservationShape:
         return ObservationShape(
             feature_dim=self.net.dim + FACTS, summary_dim=self.pool.dim_out, grid=None, num_steps=1, zoom=True,
-            has_relevance=True,
+            has_relevance=True, closest_px=self._closest_px, core_frac=1 / self.config.context,
         )  # fmt: skip
+
+    @property
+    def _found_dim(self) -> int:
+        """Numbers that say what thing is found: a box and its class; one output is for none."""
+        return BOX + self.config.num_outputs - 1 if self.config.finds else 0
+
+    @property
+    def _closest_px(self) -> tuple[float, float]:
+        height, width = (side * self.config.finest_px for side in self.config.glimpse_px)
+        return height, width
 
     def glimpse_size_px(self, look_index: int) -> tuple[int, int]:
         return self.config.glimpse_px
@@ -141,7 +158,7 @@ class ZoomSearch(nn.Module):
         n, sizes = len(pixels), torch.as_tensor(sizes_px, device=pixels.device)
         windows = torch.as_tensor(whole_scene(n), device=pixels.device)
         valid = torch.ones((n, 1), dtype=torch.bool, device=pixels.device)
-        known = Frontier.empty(n, self.config.frontier_size, self.net.dim, like=windows)
+        known = Frontier.empty(n, self.config.frontier_size, self.net.dim, self._found_dim, like=windows)
         state = self._fused(known, pixels, windows, valid, sizes)
         return replace(state, num_looks=torch.zeros_like(state.num_looks))
 
@@ -163,16 +180,20 @@ class ZoomSearch(nn.Module):
         closer = (scales / config.finest_px).clamp(min=1).log2().clamp(max=FAR) / FAR  # [b]
         places = self.norm(self.net(pixels.flatten(0, 1)).permute(0, 2, 3, 1)).float()
         told = closer[:, None, None, None].expand(*places.shape[:3], 1)
-        heat = self.heat(torch.cat([places, told], dim=-1))[..., 0].float()  # [b, h, w]
+        heat = self.heat(torch.cat([places, told], dim=-1))[..., 0].float() + PRIOR_GAIN * self.prior  # [b, h, w]
         mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
-        new = self._cells(places, mass, scales, closer, views, of_scenes)
+        said = places[..., :0] if self.things is None else self.things(places)
+        found = said if self.things is None else things_of(said.detach(), views)
+        new = self._cells(places, found, mass, scales, closer, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
         by_row = scales.unflatten(0, (n, k))
         known = known.superseded(cores(windows, context=config.context), by_row, valid)
         known = known.revised(windows, mass.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
-        latest = {"heat": heat.unflatten(0, (n, k)), "windows": windows, "valid": valid}
+        latest = {
+            "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
+        }  # fmt: skip
         return ZoomSearchState(
             frontier=frontier,
             evidence=self.pool(frontier),
@@ -182,10 +203,17 @@ class ZoomSearch(nn.Module):
         )
 
     def _cells(
-        self, places: Tensor, mass: Tensor, scales: Tensor, closer: Tensor, views: Tensor, sizes: Tensor
+        self,
+        places: Tensor,
+        found: Tensor,
+        mass: Tensor,
+        scales: Tensor,
+        closer: Tensor,
+        views: Tensor,
+        sizes: Tensor,
     ) -> Frontier:
-        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]``; ``scales`` and
-        ``closer`` are ``[b]``."""
+        """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]`` of the things
+        ``found`` ``[b, h, w, 4 + c]``; ``scales`` and ``closer`` are ``[b]``."""
         config = self.config
         boxes, windows, exists = cells(
             views,
@@ -197,8 +225,9 @@ class ZoomSearch(nn.Module):
         )
         rows, cols = self._shares(boxes, views, places)  # [b, R, h], [b, S, w]
         total = rows @ mass @ cols.transpose(1, 2)  # [b, R, S]
-        weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, places * mass[..., None], cols)
-        shown = weighted / total[..., None].clamp(min=LEAST_MASS)
+        both = torch.cat([places, found], dim=-1) * mass[..., None]
+        weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, both, cols)
+        shown = (weighted / total[..., None].clamp(min=LEAST_MASS)).flatten(1, 2)
         total = total.flatten(1)
         next_scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
         return Frontier(
@@ -206,7 +235,8 @@ class ZoomSearch(nn.Module):
             windows=windows,
             scales_px=next_scales,
             mass=total,
-            looks=shown.flatten(1, 2),
+            looks=shown[..., : places.shape[-1]],
+            found=shown[..., places.shape[-1] :],
             closer=closer[:, None].expand_as(total),
             exists=exists,
             is_leaf=scales[:, None] < CLOSER * next_scales,
@@ -232,12 +262,18 @@ class ZoomSearch(nn.Module):
             relevance=known.mass.detach(),
         )
 
-    def predict(self, state: ZoomSearchState) -> Tensor:
+    def predict(self, state: ZoomSearchState) -> Any:
+        """Logits ``[n, K]``; where it ``finds``, also what the closest looks showed: ``things`` ``[n, f, 4 + c]``, and
+        the ``mass`` ``[n, f]`` of each, which says how likely it is there."""
         logits: Tensor = self.answer(state.evidence)
-        return logits
+        if self.things is None:
+            return logits
+        known = state.frontier
+        mass = known.mass * (known.is_evidence & known.is_leaf)
+        return {"logits": logits, "things": known.found, "mass": mass.detach()}
 
     def latest_heat(self, state: ZoomSearchState) -> Mapping[str, Tensor]:
-        """What the last looks expect of their places."""
+        """What the last looks expect of their places, and of what kind."""
         return state.heat
 
     def training_looks(self) -> tuple[TrainingLook, ...]:
@@ -255,9 +291,11 @@ class ZoomSearch(nn.Module):
         each = {
             "net": counted_macs(self.net, (1, config.num_bands, *config.glimpse_px)),
             "heat": places * (dim + 2) * config.hidden_dim,
-            "cells": rows * (places + width * cols) * (1 + dim),
+            "cells": rows * (places + width * cols) * (1 + dim + self._found_dim),
             "evidence": self.pool.macs(config.frontier_size),
         }
+        if self.things is not None:
+            each["things"] = self.things.macs(places)
         parts: dict[str, Macs] = {f"{kind}/{name}": macs for kind in ("open", "look") for name, macs in each.items()}
         answer = linear_macs(1, self.pool.dim_out, config.hidden_dim)
         parts["look/revised"] = parts["open/revised"] = config.frontier_size * places

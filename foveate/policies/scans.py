@@ -10,8 +10,10 @@ from typing import Any
 
 from array_api_compat import array_namespace, device
 
+from foveate.config import check_numbers
 from foveate.core import Look, Observation
 from foveate.errors import UsageError
+from foveate.geometry.viewpoint import Array
 from foveate.policies.legal import look_at, native_half_extents
 
 # Centre, corners, edges, as (row, col) in units of the free range.
@@ -48,20 +50,37 @@ class CentreCorners(_Scan):
 
 @dataclass(frozen=True, kw_only=True)
 class RasterConfig:
-    """Nothing to choose: the tiles are as large as a look."""
+    """How large the tiles are, and how far apart: what the family says of its closest looks."""
+
+    closest_px: tuple[float, float] | None = None
+    """(height, width) of a tile in pixels of the scene; None: as the closest candidate."""
+    core_frac: float = 1.0
+    """Of a tile's side, from one tile to the next."""
+
+    def __post_init__(self) -> None:
+        check_numbers(self, "core_frac", above=0, most=1)
 
 
 class Raster(_Scan):
-    """Tiles the scene in reading order, each look beside the last; tiles do not overlap, except that the last of each
-    row and column is shifted inside. Then again."""
+    """Tiles the scene in reading order, each look beside the last, overlapping only by what a look does not answer for;
+    the last of each row and column is shifted inside. Then again."""
 
     def look(self, observation: Observation, noise: Any | None = None) -> Look:
-        half = native_half_extents(observation)
+        half, apart = self._half_extents(observation), self.config.core_frac
         xp = array_namespace(half)
-        tiles = xp.astype(xp.ceil(1 / half - 1e-4), xp.int64)  # [n, 2]; a sliver under 1/10,000 of a tile is none
+        # [n, 2]; a sliver under 1/10,000 of a tile is none.
+        tiles = 1 + xp.astype(xp.ceil((1 / half - 1) / apart - 1e-4), xp.int64)
         number = observation.num_looks % (tiles[:, 0] * tiles[:, 1])
         place = xp.stack([number // tiles[:, 1], number % tiles[:, 1]], axis=-1)
-        return look_at((2 * xp.astype(place, half.dtype) + 1) * half - 1, half)
+        return look_at((2 * apart * xp.astype(place, half.dtype) + 1) * half - 1, half)
+
+    def _half_extents(self, observation: Observation) -> Array:
+        """``[n, 2]``."""
+        if self.config.closest_px is None:
+            return native_half_extents(observation)
+        xp, like = array_namespace(observation.candidates), observation.candidates
+        sizes = xp.astype(observation.sizes_px, like.dtype)
+        return xp.clip(xp.asarray(self.config.closest_px, dtype=like.dtype, device=device(like)) / sizes, max=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

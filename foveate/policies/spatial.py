@@ -199,5 +199,7 @@ def _gaussian(uniform: Tensor) -> Tensor:
 
 
 def _entropy(logits: Tensor) -> Tensor:
-    log_p = torch.log_softmax(logits, 1)
-    return -(log_p.exp() * log_p.masked_fill(torch.isinf(log_p), 0.0)).sum(1)
+    """``[n]``; 0 where there is nothing to choose from."""
+    exists = torch.isfinite(logits).any(1)
+    log_p = torch.log_softmax(torch.where(exists[:, None], logits, 0.0), 1)  # of nothing but -inf it would be NaN
+    return exists * -(log_p.exp() * log_p.masked_fill(torch.isinf(log_p), 0.0)).sum(1)

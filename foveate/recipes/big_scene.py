@@ -1,4 +1,4 @@
-"""Is the small clue somewhere in the big picture, and which? A zooming search over scenes that are never made in full.
+"""Is the small clue somewhere in the big picture, which, and where? A zooming search over scenes never made in full.
 
 Coloured plates can be seen from afar; what is written on them, only from near: one of the ``classes`` on the plate that
 is searched, another digit on all others. Training scenes hold more of what is searched than test scenes do, by the same
@@ -19,23 +19,26 @@ from foveate.training.ppo import PpoConfig
 from foveate.training.procedural_source import ProceduralSource, clues
 
 LOOKS_PER_STEP = 8
-THING_FRACS = (0.027, 0.074)  # sides of the plates, as shares of the scene's: 0.07 to 0.5 % of its area
+CONTEXT = 4 / 3  # of a look: marks of up to a fourth of its side are seen whole, wherever they lie
 SMALLEST_PX = 512  # below, plates are too small to write on
 
 
 def big_scene(
     *,
     side_px: int = 1024,
+    glimpse_px: int = 64,
+    thing_frac: tuple[float, float] = (0.027, 0.074),
     classes: tuple[str, ...] = ("0",),
     looks: int = 32,
     steps: int = 1200,
     seconds: float | None = None,
     seed: int = 0,
 ) -> Recipe:
-    """Square scenes of any size, glimpses of 64 px, 8 looks per step: an overview, then ever closer."""
+    """Square scenes of any size, 8 looks per step: an overview, then ever closer. ``thing_frac`` are the sides of the
+    smallest and largest plate, as shares of the scene's: 0.07 to 0.5 % of its area."""
     if side_px < SMALLEST_PX:
         raise UsageError(f"side_px is {side_px}; it must be at least {SMALLEST_PX}")
-    low, high = (round(share * side_px) for share in THING_FRACS)
+    low, high = (round(share * side_px) for share in thing_frac)
     scenes = ProceduralConfig(size_px=(side_px, side_px), object_size_px=(low, high), classes=classes)
     crowded = replace(scenes, num_objects=(1, 6), num_distractors=(4, 8), none_frac=0.3)
     names = ("none", *ProceduralSet(scenes).class_names)
@@ -44,13 +47,18 @@ def big_scene(
         system=SystemSpec(
             model=PartSpec(
                 name="zoom_search",
-                config={"glimpse_px": (64, 64), "taught_looks": LOOKS_PER_STEP},
+                config={
+                    "glimpse_px": (glimpse_px, glimpse_px),
+                    "context": CONTEXT,
+                    "taught_looks": LOOKS_PER_STEP,
+                    "finds": True,
+                },
             ),
             policy=PartSpec(
                 name="spatial", config={"num_looks_per_step": LOOKS_PER_STEP, "offset": 0.0, "starts_flat": True}
             ),
             critic=PartSpec(name="spatial_value"),
-            task=PartSpec(name="spotting", config={"class_names": names}),
+            task=PartSpec(name="finding", config={"class_names": names}),
         ),
         train=TrainConfig(
             steps=steps,

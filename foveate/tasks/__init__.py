@@ -43,6 +43,13 @@ TASKS.register(
     summary="which of several things is there, if any; training scenes also say where",
 )
 TASKS.register(
+    "finding",
+    "foveate.tasks.finding:Finding",
+    config="foveate.tasks.finding:FindingConfig",
+    does="find",
+    summary="which of several things is there, if any, and where are all of them",
+)
+TASKS.register(
     "reconstruction",
     "foveate.tasks.reconstruction:Reconstruction",
     config="foveate.tasks.reconstruction:ReconstructionConfig",

@@ -61,9 +61,15 @@ class Classification:
         return categorical_certainty(prediction)
 
     def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
-        label = target["label"] if isinstance(target, Mapping) else target
-        label = label.argmax(1) if label.ndim == 2 else label
-        return {"correct": (prediction.argmax(1) == label).float()}
+        return {"correct": (prediction.argmax(1) == _labels(target)).float()}
+
+    def has_target(self, target: Target) -> Tensor:
+        """Every scene is of some class."""
+        return torch.ones(len(_labels(target)), dtype=torch.bool)
+
+    def missed(self, prediction: Tensor, target: Target) -> Tensor:
+        """Where the answer is wrong."""
+        return prediction.argmax(1) != _labels(target)
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         p = torch.softmax(prediction.detach().float(), 1)
@@ -73,3 +79,9 @@ class Classification:
             {"label": names[i], "probability": row[i], "probabilities": dict(zip(names, row, strict=True))}
             for i, row in zip(best, shares, strict=True)
         ]
+
+
+def _labels(target: Target) -> Tensor:
+    """``[n]`` int64; of a distribution the likeliest."""
+    label = target["label"] if isinstance(target, Mapping) else target
+    return label.argmax(1) if label.ndim == 2 else label

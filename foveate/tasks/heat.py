@@ -19,15 +19,21 @@ def heat_of(windows: Tensor, boxes: Tensor, counts: Tensor, *, grid: tuple[int, 
 
     ``windows`` are viewpoints ``[n, k, 4]``, ``boxes`` ``[n, t, 4]`` (top, left, bottom, right) in the frame,
     ``counts`` ``[n, t]`` bool."""
+    place, inside = places_of(windows, boxes, counts, grid=grid)
+    heat = torch.zeros((*windows.shape[:2], grid[0] * grid[1]), device=windows.device)
+    return heat.scatter_reduce_(2, place, inside.float(), "amax").unflatten(2, grid)
+
+
+def places_of(windows: Tensor, boxes: Tensor, counts: Tensor, *, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """The place ``[n, k, t]`` of each look, row-major, that holds the middle of each box, and whether it does and the
+    box counts; arguments as those of :func:`heat_of`."""
     size = torch.tensor(grid, dtype=torch.float64, device=windows.device)
     middles = (boxes[..., :2] + boxes[..., 2:]).double() / 2
     view = windows.double()[:, :, None]
     place = (middles[:, None] - view[..., :2] + view[..., 2:]) / (2 * view[..., 2:]).clamp(min=NOTHING)  # [n, k, t, 2]
     inside = ((place >= 0) & (place < 1)).all(-1) & counts[:, None]
     cell = (place.clamp(0, 1) * size).long().minimum(size.long() - 1)
-    flat = cell[..., 0] * grid[1] + cell[..., 1]
-    heat = torch.zeros((*windows.shape[:2], grid[0] * grid[1]), device=windows.device)
-    return heat.scatter_reduce_(2, flat, inside.float(), "amax").unflatten(2, grid)
+    return cell[..., 0] * grid[1] + cell[..., 1], inside
 
 
 def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor) -> Tensor:

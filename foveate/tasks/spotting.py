@@ -50,10 +50,20 @@ class Spotting:
         return -self.loss(prediction, target)
 
     def certainty(self, prediction: Tensor) -> Mapping[str, Tensor]:
-        return self._classes.certainty(prediction)
+        """Also ``presence``: how likely there is anything."""
+        none = torch.softmax(prediction.detach().float(), 1)[:, 0]
+        return {**self._classes.certainty(prediction), "presence": 1 - none}
 
     def metrics(self, prediction: Tensor, target: Target) -> Mapping[str, Tensor]:
         return self._classes.metrics(prediction, target)
+
+    def has_target(self, target: Target) -> Tensor:
+        """Where there is anything."""
+        return _label(target) > 0
+
+    def missed(self, prediction: Tensor, target: Target) -> Tensor:
+        """Where the answer is that nothing is there, and something is."""
+        return self.has_target(target) & (prediction.argmax(1) == 0)
 
     def answers(self, prediction: Tensor) -> Sequence[Mapping[str, Any]]:
         return self._classes.answers(prediction)

@@ -344,5 +344,7 @@ def _best(config: TrainConfig, held_out: Source | None) -> Best | None:
 
 def play(system: System, batch: Batch, *, num_looks: int, noise: Noise | None, policy: Any = None) -> Episode:
     """Full-length episodes with every prediction kept; exploring when there is noise. By another policy if given."""
-    player = Player(model=system.model, policy=policy or system.policy, max_looks=num_looks, ask=PREDICTION)
+    player = Player(
+        model=system.model, policy=policy or system.policy, max_looks=num_looks, ask=PREDICTION, together=True
+    )
     return rollout(batch.scenes, player, noise=noise, explore=noise is not None, keep_events=True)

@@ -23,9 +23,10 @@ core
 camera
 scenes | models | policies + critics | stopping | tasks
 cost, episode, compatible, rollout, system
+scanning
 datasets | importing | model_folder + model_card
 training | evaluation | export | runtime
-answers, scanpath, looker
+answers, asking, findings, exports, scanpath, looker
 exploring
 recipes
 demo
@@ -42,6 +43,8 @@ NO_TORCH = (
     "foveate.compatible",
     "foveate.cost",
     "foveate.episode",
+    "foveate.exports",
+    "foveate.findings",
     "foveate.camera",
     "foveate.critics",
     "foveate.datasets",
@@ -68,6 +71,8 @@ NO_TORCH = (
     "foveate.stopping",
     "foveate.stopping.calibrate",
     "foveate.stopping.limits",
+    "foveate.stopping.risk",
+    "foveate.stopping.settled",
     "foveate.stopping.rules",
     "foveate.stopping.stopper",
     "foveate.stopping.traces",

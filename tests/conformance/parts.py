@@ -68,7 +68,7 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
             **LEGACY,
         },
     },
-    "zoom_search": {"": ZOOM, "context": {**ZOOM, "context": 1.5, "taught_looks": 1}},
+    "zoom_search": {"": ZOOM, "context": {**ZOOM, "context": 1.5, "taught_looks": 1}, "finds": {**ZOOM, "finds": True}},
     "adaptivenn_tiny": {"relevance": {"relevance": "gradcam"}},
 }
 

@@ -58,6 +58,21 @@ def _spotted() -> Example:
     return Example(settings={"class_names": names}, target=target, right=torch.eye(3)[label], bounded=("correct",))
 
 
+def _found() -> Example:
+    label = torch.tensor([0, 2, 1, 2, 0])
+    boxes = torch.tensor([[-0.4, -0.4, 0.0, 0.0], [0.2, 0.2, 0.6, 0.8]]).expand(N, 2, 4)
+    is_target = (label > 0)[:, None] & torch.tensor([True, False])
+    target = {"label": label, "place": boxes[:, :1, :2], "boxes": boxes, "is_target": is_target,
+              "classes": label[:, None] * is_target}  # fmt: skip
+    centers, half = (boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2
+    kinds = torch.eye(3)[label][:, None, 1:].expand(N, 2, 2)
+    found = {"things": torch.cat([centers, half, kinds], -1), "mass": 5.0 * is_target}
+    return Example(
+        settings={"class_names": ("none", "bee", "cat")}, target=target, right=torch.eye(3)[label],
+        bounded=("correct", "recall", "precision"), answer=lambda logits: {"logits": logits, **found},
+    )  # fmt: skip
+
+
 def _segmented() -> Example:
     target = (torch.arange(64).reshape(1, 8, 8) * torch.arange(1, N + 1)[:, None, None]) // 7 % 3
     right = torch.nn.functional.one_hot(target, 3).movedim(-1, 1).float()
@@ -79,6 +94,7 @@ def _reconstructed() -> Example:
 EXAMPLES = {
     "classification": _classes,
     "reconstruction": _reconstructed,
+    "finding": _found,
     "search": _places,
     "segmentation": _segmented,
     "spotting": _spotted,
@@ -137,11 +153,11 @@ def test_sharper_answers_are_surer_and_confidence_is_a_probability(case: tuple[A
     before = None
     for sharpness in (0.0, 1.0, 3.0, 6.0, 12.0):
         sure = task.certainty(example.answer(sharpness * example.right))
-        assert set(sure) == {"confidence", "entropy", "margin"}
+        assert {"confidence", "entropy", "margin"} <= set(sure) <= {"confidence", "entropy", "margin", "presence"}
         assert all(fact.shape == (N,) and not fact.requires_grad for fact in sure.values())
         assert ((sure["confidence"] >= 0) & (sure["confidence"] <= 1 + 1e-5)).all()
         assert (sure["entropy"] <= 1e-6).all()
-        assert before is None or all((sure[key] > before[key]).all() for key in sure)
+        assert before is None or all((sure[key] > before[key]).all() for key in sure if key != "presence")
         before = sure
 
 

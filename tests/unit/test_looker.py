@@ -209,12 +209,13 @@ def test_a_scene_smaller_than_a_glimpse_is_enlarged(plain_looker: Looker, size: 
         assert 0 <= left < right <= size[1]
 
 
-def test_deferral_is_for_what_did_not_settle(looker: Looker) -> None:
+def test_deferral_is_for_what_is_not_sure_enough(looker: Looker) -> None:
     picture = pictures(1)[0]
     sure = looker.look(picture, stop_rule="none").certainty
     assert looker.look(picture, stop_rule="none", defer_below=sure + 1e-3).outcome == "deferred"
     assert looker.look(picture, stop_rule="none", defer_below=sure - 1e-3).outcome == "truncated"
-    assert looker.look(picture, budget=0, defer_below=1.0).outcome == "stopped"
+    assert looker.look(picture, budget=0, defer_below=1.0).outcome == "deferred", "what was enough for a budget"
+    assert looker.look(picture, budget=0, defer_below=0.0).outcome == "stopped"
 
 
 def test_watching_shows_every_step(looker: Looker) -> None:

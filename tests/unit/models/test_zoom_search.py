@@ -68,25 +68,37 @@ def test_a_scene_no_larger_than_a_glimpse_is_answered_from_the_overview() -> Non
     assert episode.truncated.all()
 
 
+def some(mass: list[float], **changes: torch.Tensor) -> Frontier:
+    """Open cells anywhere."""
+    m = len(mass)
+    parts = {
+        "boxes": torch.rand(1, m, 4), "windows": torch.rand(1, m, 4), "scales_px": torch.ones(1, m),
+        "mass": torch.tensor([mass]), "looks": torch.rand(1, m, 3), "closer": torch.rand(1, m),
+        "found": torch.rand(1, m, 0),
+        "exists": torch.ones(1, m, dtype=torch.bool),
+        "is_leaf": torch.zeros(1, m, dtype=torch.bool), "coverage": torch.zeros(1, m),
+    }  # fmt: skip
+    return Frontier(**{**parts, **changes})
+
+
 @torch.no_grad()
 def test_the_most_promising_cells_are_kept_and_those_seen_closely_go_first() -> None:
-    torch.manual_seed(0)
-
-    def some(mass: list[float], **changes: torch.Tensor) -> Frontier:
-        m = len(mass)
-        parts = {
-            "boxes": torch.rand(1, m, 4), "windows": torch.rand(1, m, 4), "scales_px": torch.ones(1, m),
-            "mass": torch.tensor([mass]), "looks": torch.rand(1, m, 3), "closer": torch.rand(1, m),
-            "exists": torch.ones(1, m, dtype=torch.bool),
-            "is_leaf": torch.zeros(1, m, dtype=torch.bool), "coverage": torch.zeros(1, m),
-        }  # fmt: skip
-        return Frontier(**{**parts, **changes})
-
     known = Frontier.empty(1, 4, 3, like=torch.zeros(1)).joined(some([0.3, 5.0], coverage=torch.tensor([[0.0, 1.0]])))
     assert known.mass[0].tolist() == pytest.approx([0.3, 5.0, 0.0, 0.0])
     full = known.joined(some([0.1, 0.2, 0.4]))
     assert full.mass[0].tolist() == pytest.approx([0.3, 0.1, 0.2, 0.4]), "what was seen closely left, the order stayed"
     assert full.joined(some([0.15])).mass[0].tolist() == pytest.approx([0.3, 0.2, 0.4, 0.15])
+
+
+def test_leaves_leave_room_for_what_can_still_be_looked_at_and_the_reverse() -> None:
+    """A few close looks show more leaves than there is room for: with them alone the search would end at once."""
+    known = Frontier.empty(1, 4, 3, like=torch.zeros(1)).joined(some([0.1, 0.2, 0.3]))
+    leaves = some([5.0, 6.0, 7.0, 8.0, 9.0], is_leaf=torch.ones(1, 5, dtype=torch.bool))
+    both = known.joined(leaves)
+    assert both.mass[0].tolist() == pytest.approx([0.2, 0.3, 8.0, 9.0])
+    assert both.joined(some([30.0, 40.0, 50.0])).mass[0].tolist() == pytest.approx([8.0, 9.0, 40.0, 50.0])
+    alone = Frontier.empty(1, 4, 3, like=torch.zeros(1)).joined(leaves)
+    assert alone.mass[0].tolist() == pytest.approx([6.0, 7.0, 8.0, 9.0]), "room that nobody needs is used"
 
 
 @torch.no_grad()
@@ -111,7 +123,8 @@ def test_what_a_closer_look_shows_of_a_neighbour_replaces_what_was_expected_ther
     boxes = torch.tensor([[[-1, -1, 0, 0], [-1, 0, 0, 1.0]]])
     known = Frontier(
         boxes=boxes, windows=torch.zeros(1, 2, 4), scales_px=one, mass=torch.tensor([[0.4, 0.6]]),
-        looks=torch.zeros(1, 2, 3), closer=one, exists=~no, is_leaf=no, coverage=torch.zeros(1, 2),
+        looks=torch.zeros(1, 2, 3), found=torch.zeros(1, 2, 0), closer=one, exists=~no, is_leaf=no,
+        coverage=torch.zeros(1, 2),
     )  # fmt: skip
     window = torch.tensor([[[-0.5, -0.5, 0.5, 1.0]]])  # all of the one and a half of the other
     window[..., 1], window[..., 3] = -0.25, 0.75

@@ -1,0 +1,42 @@
+"""What many cells say of the same thing, as one finding: like non-maximum suppression, but nothing is thrown away.
+
+Shape letters: n scenes, f cells, q findings, c classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from foveate.rows import Rowwise
+
+LEAST_MASS = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged(Rowwise):
+    """Findings of each scene, best first."""
+
+    boxes: Tensor  # [n, q, 4] (row, col, half height, half width) in the frame
+    score: Tensor  # [n, q] in 0..1: the chance that at least one is there; 0 beyond the last
+    classes: Tensor  # [n, q, c] logits
+
+
+def merged(things: Tensor, mass: Tensor, *, at_most: int) -> Merged:
+    """Cells whose things ``[n, f, 4 + c]`` have their middles in the box of the likeliest are one finding, whose
+    expected count is the sum of their ``mass`` ``[n, f]`` and whose place their mean; then again with what is left."""
+    left, found, chance = mass.clone(), [], []
+    for _ in range(min(at_most, mass.shape[1])):
+        best = things.gather(1, left.argmax(1)[:, None, None].expand(-1, 1, things.shape[2]))
+        is_same = ((things[..., :2] - best[..., :2]).abs() <= best[..., 2:4]).all(-1)
+        share = left * is_same
+        total = share.sum(1)
+        found.append((share[:, None] @ things)[:, 0] / total[:, None].clamp(min=LEAST_MASS))
+        chance.append(-torch.expm1(-total))
+        left = left.masked_fill(is_same, 0.0)
+    each, score = torch.stack(found, 1), torch.stack(chance, 1)
+    order = score.argsort(dim=1, descending=True, stable=True)
+    each = each.gather(1, order[..., None].expand_as(each))
+    return Merged(boxes=each[..., :4], score=score.gather(1, order), classes=each[..., 4:])

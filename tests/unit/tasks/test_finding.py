@@ -1,0 +1,83 @@
+"""Findings: what many cells say of one thing is one finding, and only what is likely is an answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from foveate.errors import UsageError
+from foveate.tasks.finding import Finding, FindingConfig
+from foveate.tasks.merging import merged
+
+TASK = Finding(FindingConfig(class_names=("none", "bee", "cat"), most_findings=4))
+
+
+def cells(*things: tuple[float, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Things [1, f, 4 + 2] and mass [1, f] of (row, col, half height, half width, mass, class)."""
+    rows = torch.tensor(things)
+    return torch.cat([rows[:, :4], 6 * torch.eye(2)[rows[:, 5].long()]], 1)[None], rows[None, :, 4]
+
+
+def test_cells_of_one_thing_add_up_and_others_stay_apart() -> None:
+    found = merged(
+        *cells((0.0, 0.00, 0.1, 0.1, 0.6, 0), (0.0, 0.05, 0.1, 0.1, 0.4, 0), (0.5, 0.5, 0.2, 0.1, 3.0, 1)), at_most=3
+    )
+    assert found.score[0].tolist() == pytest.approx([1 - 2.718281828**-3, 1 - 2.718281828**-1, 0.0])
+    torch.testing.assert_close(found.boxes[0, 1], torch.tensor([0.0, 0.02, 0.1, 0.1]))
+    assert found.classes[0, :2].argmax(1).tolist() == [1, 0]
+
+
+def test_answers_hold_what_is_likely_best_first() -> None:
+    things, mass = cells((0.0, 0.0, 0.1, 0.1, 0.9, 1), (0.95, 0.5, 0.1, 0.2, 4.0, 0), (-0.5, 0.5, 0.1, 0.1, 0.1, 0))
+    (answer,) = TASK.answers({"logits": torch.tensor([[0.0, 3.0, 1.0]]), "things": things, "mass": mass})
+    assert answer["label"] == "bee"
+    assert [one["label"] for one in answer["findings"]] == ["bee", "cat"]
+    assert answer["findings"][0]["box"] == pytest.approx([0.85, 0.3, 1.0, 0.7]), "within the scene"
+    assert answer["findings"][0]["score"] > answer["findings"][1]["score"] > 0.5
+
+
+def test_recall_and_precision() -> None:
+    things, mass = cells((0.0, 0.0, 0.1, 0.1, 4.0, 0), (0.5, 0.5, 0.1, 0.1, 4.0, 0), (-0.5, 0.5, 0.1, 0.1, 0.1, 0))
+    boxes = torch.tensor([[[-0.1, -0.1, 0.1, 0.1], [-0.6, 0.4, -0.4, 0.6], [0.4, 0.4, 0.6, 0.6]]])
+    target = {
+        "label": torch.tensor([1]), "boxes": boxes, "is_target": torch.tensor([[True, True, False]]),
+        "classes": torch.tensor([[1, 1, 0]]), "place": torch.zeros(1, 1, 2),
+    }  # fmt: skip
+    prediction = {"logits": torch.tensor([[0.0, 3.0, 1.0]]), "things": things, "mass": mass}
+    found = {name: value.item() for name, value in TASK.metrics(prediction, target).items()}
+    assert found == {"correct": 1.0, "recall": 0.5, "precision": 0.5}
+    nothing = {**prediction, "mass": 0 * mass}
+    assert TASK.metrics(nothing, target)["precision"].item() == 1.0
+    assert TASK.metrics(nothing, {**target, "is_target": torch.zeros(1, 3, dtype=torch.bool)})["recall"].item() == 1.0
+
+
+def test_size_and_class_are_learned_where_the_middles_are() -> None:
+    windows = torch.tensor([[[0.0, 0.0, 0.5, 0.5]]])
+    target = {
+        "label": torch.tensor([2]), "boxes": torch.tensor([[[0.05, 0.05, 0.2, 0.2], [-0.9, -0.9, -0.8, -0.8]]]),
+        "is_target": torch.ones(1, 2, dtype=torch.bool), "classes": torch.tensor([[2, 1]]),
+        "place": torch.zeros(1, 1, 2),
+    }  # fmt: skip
+    said = torch.zeros(1, 1, 4, 4, 4, requires_grad=True)
+    prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": said, "windows": windows, "valid": torch.ones(1, 1)}
+    for _ in range(200):
+        (slope,) = torch.autograd.grad(TASK.loss(prediction, target).sum(), said)
+        said = (said - 0.3 * slope).detach().requires_grad_()
+        prediction["said"] = said
+    assert said[0, 0, 2, 2, :2].tolist() == pytest.approx([-2.737] * 2, abs=0.02)  # log2 of 0.15 / (2 * 0.5)
+    assert said[0, 0, 2, 2, 3] > said[0, 0, 2, 2, 2] + 3
+    assert torch.equal(said[0, 0, :2], torch.zeros(2, 4, 4))
+
+
+def test_labels_alone_teach_the_label_and_nothing_of_places() -> None:
+    prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": torch.zeros(1, 1, 4, 4, 4), "windows": torch.ones(1, 1, 4),
+                  "valid": torch.ones(1, 1)}  # fmt: skip
+    assert TASK.loss(prediction, torch.tensor([1])).tolist() == [0.0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"min_score": 0.0}, "min_score"), ({"most_findings": 0}, "most_find")]
+)
+def test_settings_that_make_no_sense(settings: dict[str, float], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        FindingConfig(class_names=("none", "a"), **settings)  # type: ignore[arg-type]
