@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("foveate.cli.evaluate:evaluate", "Measure accuracy, looks and cost of a model."),
     "look": ("foveate.cli.look:look", "Answer about pictures, and show where the model looked."),
     "explore": ("foveate.cli.explore:explore", "Play a picture step by step: what was seen, known and attended to."),
+    "compare": ("foveate.cli.compare:compare", "Compare a search of big scenes with reading everything, and others."),
     "make-scene": ("foveate.cli.make_scene:make_scene", "Write big pictures with small clues as pyramid files."),
     "cost": ("foveate.cli.cost:cost", "Count what each look costs, before training anything."),
     "import": ("foveate.cli.import_:import_", "Turn published weights into a model folder."),

@@ -24,7 +24,7 @@ def accuracy_by_looks(section: SceneSection, width_px: int) -> Html:
     ends = [(curve[-1], units.percent(curve[-1], decimals=0), style[name]) for name, curve in curves.items()]
     if section.chance is not None:
         ends.append((section.chance, units.percent(section.chance, decimals=0), CHANCE))
-    panel = panel_of(width_px, x=(0, max(max_looks, 1)), y=(0, 1), label_px=_end_label_px(ends))
+    panel = panel_of(width_px, x=(0, max(max_looks, 1)), y=(0, 1), label_px=end_label_px(ends))
     parts = [axes(panel, x_title="looks after the glance", y_title="% of scenes right", whole_x=True)]
     if section.chance is not None:
         parts.append(panel.line([(0, section.chance), (max_looks, section.chance)], CHANCE, width_px=1.5))
@@ -114,7 +114,7 @@ def training(section: SceneSection, width_px: int) -> Html:
     ends = [
         (values[-1], units.percent(values[-1], decimals=0), s) for s, values in ((ours, learned), (control, random))
     ]
-    panel = panel_of(width_px, x=(0, max(xs) or 1.0), y=(0, 1), label_px=_end_label_px(ends))
+    panel = panel_of(width_px, x=(0, max(xs) or 1.0), y=(0, 1), label_px=end_label_px(ends))
     parts = [axes(panel, x_title="seconds of training", y_title="% of scenes right")]
     parts.append(panel.band(xs, random, learned, ours))
     for series, values in ((control, random), (ours, learned)):
@@ -162,7 +162,7 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if abs(value) > 1e-12 else "0"
 
 
-def _end_label_px(ends: Sequence[tuple[float, str, Series]]) -> int:
+def end_label_px(ends: Sequence[tuple[float, str, Series]]) -> int:
     """Room for labels at the ends of lines."""
     widest = max(text_px(f"{number} {series.label}", is_bold=series.is_ours) for _, number, series in ends)
     return math.ceil(widest) + 12

@@ -193,6 +193,7 @@ class ZoomSearch(nn.Module):
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {
             "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
+            "weight": (1 / (1 + FAR * closer)).unflatten(0, (n, k)),
         }  # fmt: skip
         return ZoomSearchState(
             frontier=frontier,

@@ -40,8 +40,8 @@ def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor) -
     """Binary cross-entropy ``[n]``, summed over the places of all valid looks: a mean over looks would drown the close
     ones, of which there are many and each surer, in what an overview cannot know.
 
-    ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` ``[n, k]``."""
+    ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` and ``weight`` ``[n, k]``."""
     logits, valid = prediction["heat"].float(), prediction["valid"].float()
     target = heat_of(prediction["windows"], boxes, counts, grid=(logits.shape[-2], logits.shape[-1]))
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((2, 3))
-    return (each * valid).sum(1)
+    return (each * valid * prediction["weight"]).sum(1)

@@ -26,6 +26,7 @@ cost, episode, compatible, rollout, system
 scanning
 datasets | importing | model_folder + model_card
 training | evaluation | export | runtime
+comparing
 answers, asking, findings, exports, scanpath, looker
 exploring
 recipes

@@ -59,7 +59,8 @@ def test_size_and_class_are_learned_where_the_middles_are() -> None:
         "place": torch.zeros(1, 1, 2),
     }  # fmt: skip
     said = torch.zeros(1, 1, 4, 4, 4, requires_grad=True)
-    prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": said, "windows": windows, "valid": torch.ones(1, 1)}
+    prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": said, "windows": windows, "valid": torch.ones(1, 1),
+                  "weight": torch.ones(1, 1)}  # fmt: skip
     for _ in range(200):
         (slope,) = torch.autograd.grad(TASK.loss(prediction, target).sum(), said)
         said = (said - 0.3 * slope).detach().requires_grad_()
@@ -71,7 +72,7 @@ def test_size_and_class_are_learned_where_the_middles_are() -> None:
 
 def test_labels_alone_teach_the_label_and_nothing_of_places() -> None:
     prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": torch.zeros(1, 1, 4, 4, 4), "windows": torch.ones(1, 1, 4),
-                  "valid": torch.ones(1, 1)}  # fmt: skip
+                  "valid": torch.ones(1, 1), "weight": torch.ones(1, 1)}  # fmt: skip
     assert TASK.loss(prediction, torch.tensor([1])).tolist() == [0.0]
 
 

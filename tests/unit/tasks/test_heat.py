@@ -24,7 +24,7 @@ def test_it_is_where_the_middles_are() -> None:
 def test_the_loss_is_least_where_it_is_known_and_reads_valid_looks_only() -> None:
     truth = heat_of(WINDOWS, BOXES, COUNTS, grid=(4, 2))
     valid = torch.tensor([[True, True, True, False]])
-    known = {"heat": 40 * truth - 20, "windows": WINDOWS, "valid": valid}
+    known = {"heat": 40 * truth - 20, "windows": WINDOWS, "valid": valid, "weight": torch.ones(1, 4)}
     assert heat_loss(known, BOXES, COUNTS).item() < 1e-6
     wrong = {**known, "heat": -known["heat"]}
     assert heat_loss(wrong, BOXES, COUNTS).item() > 10
@@ -36,7 +36,7 @@ def test_the_loss_is_least_where_it_is_known_and_reads_valid_looks_only() -> Non
 def test_spotting_teaches_heat_from_boxes_or_points_and_not_from_labels() -> None:
     task = Spotting(ClassificationConfig(class_names=("none", "a")))
     heat = {"heat": torch.zeros(2, 1, 4, 4), "windows": torch.tensor([[[0, 0, 1, 1.0]]]).repeat(2, 1, 1),
-            "valid": torch.ones(2, 1, dtype=torch.bool)}  # fmt: skip
+            "valid": torch.ones(2, 1, dtype=torch.bool), "weight": torch.ones(2, 1)}  # fmt: skip
     labels, place = torch.tensor([0, 1]), torch.tensor([[[0.0, 0.0]], [[0.3, -0.2]]])
     assert task.loss(heat, labels).tolist() == [0, 0]
     point = {"label": labels, "place": place}

@@ -1,0 +1,90 @@
+"""What readers are worth: thresholds chosen on held-out scenes, accuracy after every number of looks, and differences.
+
+Every reader gets its own threshold of presence for every number of looks, chosen alike: an exhaustive reader, which
+takes the most of thousands of tiles, needs another than a search.
+Shape letters: n scenes, g numbers of looks, r resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foveate.comparing.tracks import Track
+from foveate.errors import DataError
+
+NUM_RESAMPLES = 2000
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Of one reader, ``[n, g]`` each: tracks as they were after each number of looks."""
+
+    looks: Matrix
+    presence: Matrix
+    kind: Matrix
+    found: Matrix
+    macs: Matrix
+    read_bytes: Matrix
+    decoded_px: Matrix
+    seconds: Matrix
+
+    @classmethod
+    def of(cls, tracks: Sequence[Track], looks: Sequence[int]) -> Facts:
+        columns = [one.at(looks) for one in tracks]
+        return cls(**{name: np.stack([one[name] for one in columns]).astype(np.float64) for name in columns[0]})
+
+
+def thresholds(facts: Facts, has_target: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of presence, per number of looks ``[g]``: where the balanced accuracy on these scenes is best; in the middle
+    between the presences of two scenes. Raises DataError where all scenes, or none, hold a target."""
+    if has_target.all() or not has_target.any():
+        raise DataError("a threshold needs scenes with a target and scenes without one: add the kind that is missing")
+    return np.array([_threshold(column, has_target) for column in facts.presence.T])
+
+
+def _threshold(presence: NDArray[np.float64], has_target: NDArray[np.bool_]) -> float:
+    values = np.unique(presence)
+    cuts = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [np.inf]])
+    present, absent = np.sort(presence[has_target]), np.sort(presence[~has_target])
+    hits = 1 - np.searchsorted(present, cuts, side="left") / len(present)
+    passes = np.searchsorted(absent, cuts, side="left") / len(absent)
+    return float(cuts[int(np.argmax(hits + passes))])
+
+
+def says(facts: Facts, cuts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Labels ``[n, g]``: the likeliest class where the presence passes the threshold ``[g]``, else 0."""
+    return np.where(facts.presence >= cuts, facts.kind, 0).astype(np.int64)
+
+
+def balanced(right: NDArray[np.bool_], has_target: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Balanced accuracy ``[g]`` of scenes that are ``right`` ``[n, g]``."""
+    return (right[has_target].mean(0) + right[~has_target].mean(0)) / 2
+
+
+def difference(
+    ours: NDArray[np.bool_], theirs: NDArray[np.bool_], has_target: NDArray[np.bool_], *, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean and 95 % interval of ours minus theirs, in balanced accuracy of the same scenes ``[n]``: a paired bootstrap,
+    scenes with and without a target drawn apart."""
+    gain = ours.astype(np.float64) - theirs
+    draws = []
+    for group in (gain[has_target], gain[~has_target]):
+        rows = np.random.default_rng(seed).integers(0, len(group), (NUM_RESAMPLES, len(group)))
+        draws.append(group[rows].mean(1))
+    every = (draws[0] + draws[1]) / 2
+    low, high = np.percentile(every, [2.5, 97.5])
+    return float((gain[has_target].mean() + gain[~has_target].mean()) / 2), float(low), float(high)
+
+
+def area(right: NDArray[np.bool_], looks: Sequence[int]) -> NDArray[np.float64]:
+    """Mean over looks ``[n]`` of what is right ``[n, g]``, from the first to the last number of looks, by trapezes."""
+    widths = np.diff(np.asarray(looks, np.float64))
+    if widths.sum() == 0:
+        return right[:, -1].astype(np.float64)
+    heights = (right[:, 1:].astype(np.float64) + right[:, :-1]) / 2
+    return (heights * widths).sum(1) / widths.sum()

@@ -1,0 +1,141 @@
+"""Readers are compared on equal terms: same overview, honest costs, thresholds of their own, pairs of scenes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from foveate.comparing import READERS
+from foveate.comparing.judging import Facts, area, balanced, difference, says, thresholds
+from foveate.comparing.tracks import Track, track
+from foveate.errors import DataError
+from foveate.policies.saliency import salience, salience_at
+from foveate.scanning import tiles_of
+from foveate.scenes.memory import ArrayScenes
+from foveate.system import PartSpec, System, SystemSpec, build
+
+SIZE_PX, LOOKS = (160, 192), 12
+
+
+@pytest.fixture(scope="module")
+def system() -> System:
+    torch.manual_seed(3)
+    model = {"glimpse_px": (16, 16), "cells": (4, 4), "hidden_dim": 16, "frontier_size": 2048}
+    built = build(
+        SystemSpec(
+            model=PartSpec(name="zoom_search", config=model),
+            policy=PartSpec(name="spatial", config={"num_looks_per_step": 4, "offset": 0.0}),
+            task=PartSpec(name="spotting", config={"class_names": ("none", "a", "b")}),
+        )
+    ).train(False)
+    for parameter in built.model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return built
+
+
+def scene() -> ArrayScenes:
+    return ArrayScenes(np.random.default_rng(0).integers(0, 255, (1, 3, *SIZE_PX), np.uint8))
+
+
+@pytest.fixture(scope="module")
+def tracks(system: System) -> dict[str, Track]:
+    boxes = np.float32([[-0.5, -0.5, -0.4, -0.4], [0.3, 0.7, 0.4, 0.8]])
+    return track(system, scene(), tuple(READERS), number=0, max_looks=LOOKS, boxes=boxes)
+
+
+@pytest.mark.parametrize("name", READERS.names())
+def test_all_start_from_one_overview_and_costs_only_grow(name: str, tracks: dict[str, Track]) -> None:
+    one, first = tracks[name], tracks["search"]
+    assert one.looks[0] == 0
+    assert one.presence[0] == first.presence[0]
+    assert one.seconds[0] == first.seconds[0] > 0
+    assert one.macs[0] == first.macs[0] > 0
+    for values in (one.looks, one.macs, one.seconds, one.found, one.read_bytes, one.decoded_px):
+        assert (np.diff(values) >= 0).all()
+    assert ((one.presence >= 0) & (one.presence <= 1)).all()
+    assert set(one.kind.tolist()) <= {1, 2}
+    assert len(one.views) == one.looks[-1]
+
+
+def test_only_who_reads_everything_passes_the_number_of_looks_and_finds_everything(
+    system: System, tracks: dict[str, Track]
+) -> None:
+    for name, one in tracks.items():
+        if READERS.facts(name).get("reads_all"):
+            assert one.looks[-1] == len(tiles_of(system.model, SIZE_PX))
+            assert one.found[-1] == 2
+        else:
+            assert one.looks[-1] == LOOKS
+    assert tracks["exhaustive"].macs[-1] > 5 * tracks["search"].macs[-1]
+    np.testing.assert_array_equal(tracks["raster"].views, tracks["exhaustive"].views[:LOOKS])
+
+
+def test_random_tiles_are_those_of_the_scene(system: System) -> None:
+    one, other = (track(system, scene(), ("random",), number=i, max_looks=LOOKS)["random"] for i in (1, 2))
+    again = track(system, scene(), ("random",), number=1, max_looks=LOOKS)["random"]
+    np.testing.assert_array_equal(one.views, again.views)
+    assert not np.array_equal(one.views, other.views)
+
+
+def test_a_track_is_read_at_the_last_step_within_a_number_of_looks(tracks: dict[str, Track]) -> None:
+    facts = tracks["search"].at([0, 3, 4, 11, 99])
+    assert facts["looks"].tolist() == [0, 0, 4, 8, 12]
+    assert facts["presence"].tolist() == [tracks["search"].presence[i] for i in (0, 0, 1, 2, 3)]
+
+
+def facts(presence: Any) -> Facts:
+    values = np.asarray(presence, np.float64)
+    zeros = np.zeros_like(values)
+    return Facts(looks=zeros, presence=values, kind=zeros + 2, found=zeros, macs=zeros, read_bytes=zeros,
+                 decoded_px=zeros, seconds=zeros)  # fmt: skip
+
+
+def test_thresholds_part_what_can_be_parted() -> None:
+    has_target = np.array([True, True, False, False])
+    known = facts([[0.9, 0.1], [0.6, 0.9], [0.5, 0.2], [0.1, 0.8]])
+    cuts = thresholds(known, has_target)
+    assert cuts[0] == pytest.approx(0.55)
+    right = (says(known, cuts) > 0) == has_target[:, None]
+    assert balanced(right, has_target).tolist() == [1.0, 0.75]
+    assert says(known, cuts)[0, 0] == 2
+    with pytest.raises(DataError, match="scenes without one"):
+        thresholds(known, np.ones(4, bool))
+
+
+def test_differences_are_of_pairs_and_know_when_there_is_none() -> None:
+    rng = np.random.default_rng(0)
+    has_target, easy = np.arange(600) % 2 == 0, rng.random(600) < 0.9
+    mean, low, high = difference(easy, easy, has_target)
+    assert mean == low == high == 0.0
+    worse = easy & (rng.random(600) < 0.9)
+    mean, low, high = difference(easy, worse, has_target)
+    assert 0.06 < mean < 0.12
+    assert 0 < low < mean < high < 0.15
+
+
+def test_area_is_the_mean_over_looks() -> None:
+    right = np.array([[False, True, True], [False, False, True]])
+    assert area(right, [0, 10, 20]).tolist() == [0.75, 0.25]
+    assert area(right, [0, 2, 20]).tolist() == pytest.approx([0.95, 0.45])
+    assert area(right[:, :1], [5]).tolist() == [0.0, 0.0]
+
+
+def test_what_stands_out_is_salient() -> None:
+    rng = np.random.default_rng(0)
+    hits = []
+    for _ in range(10):
+        picture = rng.normal(100, 10, (3, 64, 80))
+        row, col = rng.integers(8, 56), rng.integers(8, 72)
+        picture[:, row - 2 : row + 2, col - 2 : col + 2] += 80
+        peak = np.unravel_index(salience(picture).argmax(), (64, 80))
+        hits.append(abs(peak[0] - row) <= 4 and abs(peak[1] - col) <= 4)
+    assert np.mean(hits) >= 0.9
+    assert salience(np.zeros((1, 16, 16))).max() == 0.0
+    tiles = np.float32([[-0.5, 0, 0.5, 1.0], [0.5, 0, 0.5, 1.0]])
+    bright = np.zeros((1, 32, 32))
+    bright[:, 20:22, 5:7] = 1.0
+    above, below = salience_at(bright, tiles)
+    assert below > above
