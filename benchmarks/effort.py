@@ -41,6 +41,12 @@ class Effort:
     """Of the tiled TIFFs: 0.1 and 1.07 gigapixels."""
     regions: int = 300
     """Looks at each of them."""
+    big_sides_px: tuple[int, ...] = (2048, 4096)
+    """Of the scenes that are searched and read in full."""
+    big_scenes: int = 200
+    """Per seed; as many others for thresholds."""
+    big_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64)
+    """After which readers of these are judged."""
 
     @property
     def seeds(self) -> range:
@@ -53,4 +59,5 @@ SMOKE = Effort(
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
     elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
+    big_sides_px=(512,), big_scenes=4, big_looks=(0, 8),
 )  # fmt: skip

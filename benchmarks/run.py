@@ -18,7 +18,18 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import elastic_cost, executed, families, glimpses, looking_pays, official, reading, search, stopping
+from benchmarks import (
+    big_scenes,
+    elastic_cost,
+    executed,
+    families,
+    glimpses,
+    looking_pays,
+    official,
+    reading,
+    search,
+    stopping,
+)
 from benchmarks.effort import FULL, SMOKE, Effort
 from benchmarks.harness import (
     ROOT,
@@ -39,7 +50,7 @@ from foveate.atomic import make_folder, write_json, write_text
 
 HERE = Path(__file__).parent
 MINUTES = 60.0
-GROUPS = (search, stopping, looking_pays, executed, elastic_cost, glimpses, families, reading, official)
+GROUPS = (search, stopping, looking_pays, executed, elastic_cost, glimpses, families, big_scenes, reading, official)
 
 
 def all_benchmarks(effort: Effort) -> list[Benchmark]:

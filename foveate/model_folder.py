@@ -302,7 +302,7 @@ def _checked(values: dict[str, Any], folder: Path) -> Manifest:
     kinds = {"system": dict, "provenance": dict, "metrics": dict, "files": dict, "labels": list}
     if wrong := [name for name, kind in kinds.items() if not isinstance(values[name], kind)]:
         raise ModelFolderError(f"{folder / MANIFEST}: {', '.join(wrong)} have the wrong form; {_AGAIN}")
-    if strange := sorted(set(values["files"]) - {*WEIGHTS.values(), BUDGETS, CARD}):
+    if strange := sorted(set(values["files"]) - {*WEIGHTS.values(), BUDGETS, RISK, CARD}):
         raise ModelFolderError(f"{folder / MANIFEST}: lists files that no model has: {', '.join(strange)}; {_AGAIN}")
     return Manifest(**{**values, "labels": tuple(values["labels"])})
 

@@ -31,6 +31,8 @@ class Facts:
     macs: Matrix
     read_bytes: Matrix
     decoded_px: Matrix
+    full_tiles: Matrix
+    file_tiles: Matrix
     seconds: Matrix
 
     @classmethod

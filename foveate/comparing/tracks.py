@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.comparing import READERS
+from foveate.comparing.file_tiles import FileTiles
 from foveate.core import ObservationShape, Scenes
 from foveate.cost import Ledger
 from foveate.episode import Event, Player
-from foveate.geometry.viewpoint import contains
+from foveate.geometry.viewpoint import contains, whole_scene
 from foveate.noise import Noise
 from foveate.rollout import steps
 from foveate.rows import as_numpy
@@ -39,6 +40,8 @@ class Track:
     macs: NDArray[np.float64]
     read_bytes: NDArray[np.float64]
     decoded_px: NDArray[np.float64]
+    full_tiles: NDArray[np.float64]  # tiles at full resolution that a pyramid file would have to decode
+    file_tiles: NDArray[np.float64]  # the same on all levels: as good as bytes
     seconds: NDArray[np.float64]
     """Wall-clock, reading and deciding included; not the answers on the way, but for the last."""
     views: NDArray[np.float32]  # [looks at the end, 4] what was looked at
@@ -86,6 +89,8 @@ def _played(
         max_looks=None if READERS.facts(name).get("reads_all") else max_looks,
     )  # fmt: skip
     ledger, close = deepcopy(before), _Close(system.model.observation_shape, scene, boxes)
+    tiles = FileTiles(system.model.glimpse_size_px(1), scene.sizes_px)
+    tiles.add(whole_scene(1)[0])
     known: list[dict[str, Any]] = []
     views = [np.zeros((0, 4), np.float32)]
     # An event is given once its look was taken: what that took belongs to the next one.
@@ -97,11 +102,12 @@ def _played(
         known.append({
             "looks": int(event.step.num_looks[0]), **_said(system, event.state), "found": close.num_found,
             "macs": float(event.spent["macs"][0]), "read_bytes": float(event.spent["bytes"][0]),
-            "decoded_px": decoded_px, "seconds": seconds,
+            "decoded_px": decoded_px, "seconds": seconds, "full_tiles": tiles.num_full, "file_tiles": tiles.num_all,
         })  # fmt: skip
         if event.look is not None:
             views.append(as_numpy(event.look.viewpoints)[0][as_numpy(event.look.valid)[0]])
             close.add(views[-1])
+            tiles.add(views[-1])
         seconds, decoded_px = seconds + took_s, float(ledger.decoded_px[0])
         start_s = time.perf_counter()  # what the comparison asks on the way is nobody's time
     return Track.of(known, np.concatenate(views))

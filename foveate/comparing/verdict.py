@@ -48,7 +48,7 @@ def _reader(study: Study, test: Part, name: str, right: NDArray[np.bool_]) -> di
     targets = test.num_targets.sum()
     means = {
         "looks": facts.looks, "macs": facts.macs, "read_bytes": facts.read_bytes, "decoded_px": facts.decoded_px,
-        "seconds": facts.seconds,
+        "seconds": facts.seconds, "full_tiles": facts.full_tiles, "file_tiles": facts.file_tiles,
     }  # fmt: skip
     return {
         "accuracy": right.mean(0).tolist(),

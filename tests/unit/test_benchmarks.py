@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import elastic_cost, executed, official, reading, run, timing
+from benchmarks import big_scenes, elastic_cost, executed, official, reading, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
     MAX_DIGITS,
@@ -282,6 +282,19 @@ def test_tiny_episodes_and_steps_run(context: Context) -> None:
         assert sum(steps["shares"]["loop"].values()) == pytest.approx(1, rel=10 ** (1 - MAX_DIGITS))  # rounded
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "| tiny, batch 1: cached ÷ whole picture, MACs | ≤ 0.7 | 0.52 | met |" in text
+
+
+def test_tiny_big_scenes_are_searched_and_read(context: Context) -> None:
+    groups = big_scenes.benchmarks(SMOKE)
+    outcome = run_cells(groups, context, minutes=None)
+    assert outcome.failed == {}
+    results = gather((cell for one in groups for cell in one.cells), context)
+    (found,) = results.values("big_scenes", "presence-512")
+    assert found["readers"]["exhaustive"]["recall"] == [1.0]
+    assert found["readers"]["search"]["looks"] == list(SMOKE.big_looks)
+    assert len(found["has_target"]) == SMOKE.big_scenes
+    text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
+    assert "does not count" in text, "nobody learns to read in three steps"
 
 
 def test_tiny_giants_are_read(context: Context) -> None:

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from foveate.comparing import READERS
+from foveate.comparing.file_tiles import FileTiles
 from foveate.comparing.judging import Facts, area, balanced, difference, says, thresholds
 from foveate.comparing.tracks import Track, track
 from foveate.errors import DataError
+from foveate.geometry.viewpoint import from_boxes_px
 from foveate.policies.saliency import salience, salience_at
 from foveate.scanning import tiles_of
 from foveate.scenes.memory import ArrayScenes
@@ -86,11 +88,22 @@ def test_a_track_is_read_at_the_last_step_within_a_number_of_looks(tracks: dict[
     assert facts["presence"].tolist() == [tracks["search"].presence[i] for i in (0, 0, 1, 2, 3)]
 
 
+def test_file_tiles_are_those_that_a_pyramid_of_tiles_would_decode() -> None:
+    tiles = FileTiles((128, 128), np.array([[2048, 4096]]))
+    tiles.add(np.float32([[0, 0, 1, 1]]))  # 2048 px high in 128: level 4, of 128 x 256 px
+    assert (tiles.num_full, tiles.num_all) == (0, 1)
+    tiles.add(from_boxes_px(np.array([[[200, 200, 328, 328], [256, 256, 384, 384]]]), tiles.size_px)[0])
+    assert (tiles.num_full, tiles.num_all) == (4, 5), "four tiles; the other look reads one of them again"
+    tiles.add(from_boxes_px(np.array([[[0, 0, 256, 256]]]), tiles.size_px)[0])
+    assert (tiles.num_full, tiles.num_all) == (4, 6), "half as close: the next level"
+    assert tiles.num_in_file == 8 * 16
+
+
 def facts(presence: Any) -> Facts:
     values = np.asarray(presence, np.float64)
     zeros = np.zeros_like(values)
     return Facts(looks=zeros, presence=values, kind=zeros + 2, found=zeros, macs=zeros, read_bytes=zeros,
-                 decoded_px=zeros, seconds=zeros)  # fmt: skip
+                 decoded_px=zeros, full_tiles=zeros, file_tiles=zeros, seconds=zeros)  # fmt: skip
 
 
 def test_thresholds_part_what_can_be_parted() -> None:
