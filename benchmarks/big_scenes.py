@@ -41,7 +41,9 @@ SCENT_SCENES, OVERVIEW_PX = 100, (224, 224)
 def training(effort: Effort, seed: int) -> Training:
     steps = effort.steps or STEPS
     side = TRAINED_PX if effort.steps is None else 512
-    options = {"side_px": side, "glimpse_px": GLIMPSE_PX, "thing_frac": THING_FRAC, "steps": steps}
+    options = {
+        "side_px": side, "glimpse_px": GLIMPSE_PX, "thing_frac": THING_FRAC, "steps": steps, "amp": "bf16",
+    }  # fmt: skip
     return Training(recipe="big_scene", options=options, seed=seed, steps=steps)
 
 
