@@ -19,6 +19,8 @@ KINDS: dict[str, str] = {
     "scenes": "foveate.scenes:SCENES",
     "tasks": "foveate.tasks:TASKS",
     "recipes": "foveate.recipes:RECIPES",
+    "readers": "foveate.comparing:READERS",
+    "exports": "foveate.exports:EXPORTS",
 }
 
 
@@ -27,7 +29,7 @@ def list_(
     pattern: Annotated[str, typer.Argument(help="Only names that match this shell pattern.")] = "*",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """List models, policies, critics, stop rules, scenes, tasks and recipes, with the facts about each."""
+    """List models, policies, critics, stop rules, scenes, tasks, recipes, readers, exports; with facts about each."""
     if kind is not None and kind not in KINDS:
         raise UsageError(f"unknown kind {kind!r}.{suggest(kind, KINDS)} Known: {', '.join(KINDS)}")
     found = {one: _entries(one, pattern) for one in ([kind] if kind else KINDS)}

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from foveate.core import Glimpses, Look
 from foveate.episode import Episode, Player
 from foveate.errors import BudgetError, DataError, IncompatibleError, SceneError
+from foveate.models import create_model
 from foveate.noise import Noise
+from foveate.policies.spatial import Spatial, SpatialConfig
 from foveate.rollout import rollout
 from foveate.rows import as_numpy
 from foveate.scenes.memory import ArrayScenes
@@ -366,3 +368,29 @@ def test_a_policy_that_never_looks_is_refused_instead_of_looping() -> None:
 
     with pytest.raises(IncompatibleError, match="Blind gave no valid look"):
         _play(_player(policy=Blind()))
+
+
+@torch.no_grad()
+def test_rows_that_end_together_wait_for_each_other_and_looks_of_those_that_wait_leave_no_trace() -> None:
+    """A scene with fewer candidates than others: training and records need every row at every step."""
+    settings = {"num_outputs": 2, "glimpse_px": (16, 16), "cells": (4, 4), "hidden_dim": 16}
+    model = seeded(lambda: create_model("zoom_search", **settings)).eval()
+    policy = Spatial(SpatialConfig(feature_dim=model.observation_shape.feature_dim, num_looks_per_step=4, offset=0.0))
+    rng = np.random.default_rng(0)
+    scenes = ArrayScenes([rng.integers(0, 255, (3, *size), np.uint8) for size in ((24, 24), (16, 16), (96, 128))])
+    apart = rollout(scenes, Player(model=model, policy=policy, max_looks=20), keep_events=True)
+    both = Player(model=model, policy=policy, max_looks=20, together=True, ask=frozenset({"prediction"}))
+    together = rollout(scenes, both, noise=Noise(seed=0, scenes=np.arange(3)), explore=True, keep_events=True)
+    assert apart.num_looks[2] == 20
+    assert apart.num_looks[:2].max() < 20
+    assert all(len(event.rows) == 3 for event in together.events)
+    assert together.num_looks[2] == 20
+    assert together.num_looks[1] == 0
+    assert not together.valid[1].any()
+    first, last = together.events[0].prediction, together.events[-1].prediction
+    assert torch.equal(first[1], last[1])
+    for event in together.events[:-1]:
+        score = policy.score(event.observation, event.look.action, event.look.behaviour)
+        assert torch.isfinite(score.log_prob).all()
+        assert torch.isfinite(score.entropy).all()
+        assert score.log_prob[1] == score.entropy[1] == 0.0

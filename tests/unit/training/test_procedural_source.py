@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
+import pytest
 import torch
 
 from foveate.geometry.viewpoint import whole_scene
+from foveate.recipes.big_scene import big_scene
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
 from foveate.training.procedural_source import ProceduralSource, clues
 from foveate.training.sources import label_and_place
+from foveate.training.trainer import Trainer
 
 SCENES = ProceduralSet(ProceduralConfig(size_px=(2048, 1024), object_size_px=(20, 40)))
 
@@ -45,3 +50,16 @@ def test_the_targets_of_other_tasks_fit() -> None:
     target = ProceduralSource(SCENES, label_and_place).batch(np.arange(8), 0).target
     assert set(target) == {"label", "place"}
     assert target["place"].shape == (8, 1, 2)
+
+
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+def test_scenes_in_which_nothing_is_left_to_look_at_are_trained_on_too(amp: Literal["off", "bf16"]) -> None:
+    """Some run out of candidates before the others."""
+    recipe = big_scene(side_px=512, steps=2, amp=amp).with_train(batch_size=3, num_looks=160, opening_frac=0.0)
+    torch.manual_seed(0)
+    system = recipe.build()
+    rows = Trainer(system, recipe.source, recipe.train).run().metrics
+    told = {name: value for name, value in rows[-1].items() if name.startswith(("train/", "losses/"))}
+    assert len(told) > 5
+    assert np.isfinite(list(told.values())).all()
+    assert all(bool(torch.isfinite(one).all()) for part in system.modules().values() for one in part.parameters())
