@@ -77,10 +77,12 @@ def _run(cell: Cell, context: Context) -> Values:
     folder = cell.uses[0].folder(context)
     counts = {"calibration": config["calibration_scenes"], "test": config["scenes"]}
     parts = {
-        name: study.part(_scenes(trained, side, name), count, kept=folder / f"{name}-{side}.jsonl", done=lambda: None)
+        name: study.part(
+            scenes_of_size(trained, side, name), count, kept=folder / f"{name}-{side}.jsonl", done=lambda: None
+        )
         for name, count in counts.items()
     }
-    scent = scent_of(_scenes(trained, side, "test").procedural, overview_px=OVERVIEW_PX, num_scenes=SCENT_SCENES)
+    scent = scent_of(scenes_of_size(trained, side, "test").procedural, overview_px=OVERVIEW_PX, num_scenes=SCENT_SCENES)
     return {
         "readers": {name: _reader(study, parts["calibration"], parts["test"], name) for name in readers},
         "has_target": parts["test"].has_target.astype(int).tolist(),
@@ -91,7 +93,7 @@ def _run(cell: Cell, context: Context) -> Values:
     }
 
 
-def _scenes(trained: Learned, side_px: int, part: str) -> ProceduralSource:
+def scenes_of_size(trained: Learned, side_px: int, part: str) -> ProceduralSource:
     """The recipe's own held-out scenes, of another size: things grow with the scene, so their share of it stays."""
     source = trained.recipe.calibration if part == "calibration" else trained.recipe.test
     before = source.procedural.config

@@ -43,6 +43,8 @@ class Effort:
     """Looks at each of them."""
     big_sides_px: tuple[int, ...] = (2048, 4096)
     """Of the scenes that are searched and read in full."""
+    clock_sides_px: tuple[int, ...] = (4096, 10_240, 24_576)
+    """Of the files that are searched and read in full against the clock: 17, 105 and 604 megapixels."""
     big_scenes: int = 200
     """Per seed; as many others for thresholds."""
     big_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64)
@@ -59,5 +61,5 @@ SMOKE = Effort(
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
     elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
-    big_sides_px=(512,), big_scenes=4, big_looks=(0, 8),
+    big_sides_px=(512,), big_scenes=4, big_looks=(0, 8), clock_sides_px=(512,),
 )  # fmt: skip

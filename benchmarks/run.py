@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    big_clock,
     big_scenes,
     elastic_cost,
     executed,
@@ -50,7 +51,19 @@ from foveate.atomic import make_folder, write_json, write_text
 
 HERE = Path(__file__).parent
 MINUTES = 60.0
-GROUPS = (search, stopping, looking_pays, executed, elastic_cost, glimpses, families, big_scenes, reading, official)
+GROUPS = (
+    search,
+    stopping,
+    looking_pays,
+    executed,
+    elastic_cost,
+    glimpses,
+    families,
+    big_scenes,
+    big_clock,
+    reading,
+    official,
+)
 
 
 def all_benchmarks(effort: Effort) -> list[Benchmark]:

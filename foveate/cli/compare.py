@@ -87,7 +87,7 @@ def _table(told: dict[str, Any]) -> list[list[str]]:
     from foveate.comparing.page import points
     from foveate.comparing.verdict import CONTROL
 
-    rows = [["reader", "tiles", "right", "balanced", f"− {CONTROL}", "targets seen", "GMAC", "MB read", "seconds"]]
+    rows = [["reader", "tiles", "right", "balanced", f"− {CONTROL}", "targets seen", "GMAC", "file tiles", "seconds"]]
     for name, one in told["readers"].items():
         gain = one["minus"].get(CONTROL)
         rows.append([
@@ -98,7 +98,7 @@ def _table(told: dict[str, Any]) -> list[list[str]]:
             "" if gain is None else points(gain),
             "" if one["recall"] is None else f"{100 * one['recall'][-1]:.0f} %",
             f"{one['macs'][-1] / 1e9:.2f}",
-            f"{one['read_bytes'][-1] / 1e6:.2f}",
+            f"{one['file_tiles'][-1]:.0f}",
             f"{one['seconds'][-1]:.2f}",
         ])  # fmt: skip
     return rows

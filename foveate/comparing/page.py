@@ -28,8 +28,8 @@ STYLES: Mapping[str, Series] = {
     "random": Series(label="random", colour="grey", dash="2 4"),
 }
 SPARE = Series(label="", colour="grey")
-COSTS = (("tiles", "looks", "{:.0f}"), ("GMAC", "macs", "{:.2f}"), ("MB read", "read_bytes", "{:.2f}"))
-SCALE = {"macs": 1e-9, "read_bytes": 1e-6}
+COSTS = (("tiles", "looks", "{:.0f}"), ("GMAC", "macs", "{:.2f}"), ("file tiles", "file_tiles", "{:.0f}"))
+SCALE = {"macs": 1e-9}
 
 Told = Mapping[str, Any]
 
@@ -137,7 +137,9 @@ def _curves(told: Told, fact: str, y_title: str, width_px: int) -> Html:
 
 def _costs(told: Told) -> Html:
     head = ["reader", "balanced", f"minus {_style(CONTROL).label}", *(title for title, _, _ in COSTS), "seconds"]
-    return table(head, [_cost_row(name, one) for name, one in told["readers"].items()])
+    note = "File tiles are those of 256 px, on all levels, that a pyramid file would decode: as good as bytes."
+    rows = table(head, [_cost_row(name, one) for name, one in told["readers"].items()])
+    return join(el("p", note, class_="note"), rows)
 
 
 def _cost_row(name: str, one: Told) -> list[str]:
