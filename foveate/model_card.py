@@ -10,12 +10,15 @@ from typing import Any
 
 import foveate
 from foveate.stopping.budgets import BudgetTable
+from foveate.stopping.risk import RiskPoint
 
 SHOWN_LABELS = 40
 
 
-def model_card(manifest: Mapping[str, Any], budgets: BudgetTable | None, *, name: str) -> str:
-    """Markdown, from the values of ``foveate.json`` and the budgets."""
+def model_card(
+    manifest: Mapping[str, Any], budgets: BudgetTable | None, risk: RiskPoint | None = None, *, name: str
+) -> str:
+    """Markdown, from the values of ``foveate.json``, the budgets and the risk."""
     system, labels = manifest["system"], manifest["labels"]
     config = system["model"]["config"]
     lines = [
@@ -42,6 +45,7 @@ def model_card(manifest: Mapping[str, Any], budgets: BudgetTable | None, *, name
         "## Budgets",
         "",
         *_budgets(budgets),
+        *_risk(risk),
         "",
         "## How to use it",
         "",
@@ -114,6 +118,19 @@ def _items(values: Mapping[str, Any], prefix: str = "") -> list[str]:
         else:
             lines.append(f"- {prefix}{key}: {f'{value:.4g}' if isinstance(value, float) else value}")
     return lines
+
+
+def _risk(risk: RiskPoint | None) -> list[str]:
+    if risk is None:
+        return []
+    asked = ", ".join(f"{name} {value}" for name, value in risk.search.items() if value is not None)
+    return [
+        "",
+        f"Answers less certain than {risk.threshold:.6g} are deferred (search: {asked or 'as it comes'}). When these "
+        f"are scanned, at most {100 * risk.risk:g} points more are missed than by scanning everything, with "
+        f"{100 * risk.confidence:g} % confidence, as shown on {risk.num_positives} pictures with a target; that defers "
+        f"{100 * risk.expected_deferred:.0f} % of pictures like these.",
+    ]
 
 
 def _budgets(budgets: BudgetTable | None) -> list[str]:

@@ -277,7 +277,9 @@ def _finish(folder: Path, manifest: Manifest, budgets: BudgetTable | None, card:
     """The card, and last the manifest with every file's hash; a card of somebody's own stays, and has none."""
     is_ours = card is None and _is_generated(folder / CARD, manifest)
     if card is not None or is_ours:
-        write_text(folder / CARD, card if card is not None else model_card(asdict(manifest), budgets, name=name))
+        risk = _risk(folder / RISK) if (folder / RISK).is_file() else None
+        made = model_card(asdict(manifest), budgets, risk, name=name)
+        write_text(folder / CARD, made if card is None else card)
     names = [*WEIGHTS.values(), BUDGETS, RISK, *([CARD] if is_ours else ())]
     files = {name: _sha256(folder / name) for name in names if (folder / name).is_file()}
     write_json(folder / MANIFEST, asdict(replace(manifest, files=files)))

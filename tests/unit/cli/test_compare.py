@@ -95,6 +95,7 @@ def test_a_risk_is_shown_and_kept_with_the_model(
     assert risk is not None
     assert risk.threshold == told["threshold"]
     assert risk.search["max_looks"] == 16
+    assert "at most 40 points more are missed" in (copy / "README.md").read_text()
     assert load_system(model).risk is None
     broken = copy / "risk.json"
     broken.write_text("{")
