@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 # why the loop is spelt `foveate.rollout.rollout`.
 _PUBLIC: dict[str, str] = {
     "load": "foveate.looker:load",
+    "search": "foveate.searching.search:search",
     "create_model": "foveate.models:create_model",
     "list_models": "foveate.models:list_models",
     "MODELS": "foveate.models:MODELS",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # the same once more, for type checkers and editors
     from foveate.policies import POLICIES as POLICIES
     from foveate.scenes import SCENES as SCENES
     from foveate.scenes.scene import Scene as Scene
+    from foveate.searching.search import search as search
     from foveate.stopping import STOP_RULES as STOP_RULES
     from foveate.tasks import TASKS as TASKS
 

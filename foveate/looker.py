@@ -109,7 +109,8 @@ class Looker:
         """Look at nothing once, so that the seconds of the next picture are those of any other."""
         model = self.system.model
         bands = model.num_bands
-        list(self.look_many([np.full((64, 64, bands), 0.5, np.float32)], stop_rule=NO_RULE, max_looks=1))
+        nothing = [np.full((64, 64, bands), 0.5, np.float32)]
+        list(self.look_many(nothing, stop_rule=NO_RULE, max_looks=self.system.policy.noise_shape[0]))
 
     def price(self, looks: int) -> dict[str, float]:
         """What sensing so many looks costs, per unit that is the same for all pictures; no policy, critic or answer."""

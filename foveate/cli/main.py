@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calibrate": ("foveate.cli.calibrate:calibrate", "Solve stop thresholds for a range of budgets on held-out data."),
     "evaluate": ("foveate.cli.evaluate:evaluate", "Measure accuracy, looks and cost of a model."),
     "look": ("foveate.cli.look:look", "Answer about pictures, and show where the model looked."),
+    "find": ("foveate.cli.find:find", "Find tiny things in many big pictures, and save where they are."),
     "explore": ("foveate.cli.explore:explore", "Play a picture step by step: what was seen, known and attended to."),
     "compare": ("foveate.cli.compare:compare", "Compare a search of big scenes with reading everything, and others."),
     "make-scene": ("foveate.cli.make_scene:make_scene", "Write big pictures with small clues as pyramid files."),

@@ -60,7 +60,8 @@ def saliency(system: System, opened: Event, number: int) -> Policy:
     tiles = _tiles(system, opened)
     if opened.opening is None:
         return _planned(system, tiles)
-    overview = as_numpy(opened.opening.pixels)[0, 0]
+    low, high = system.model.value_range
+    overview = (as_numpy(opened.opening.pixels)[0, 0].astype(np.float32) - low) / (high - low)
     return _planned(system, tiles[np.argsort(-salience_at(overview, tiles), kind="stable")])
 
 

@@ -50,7 +50,9 @@ class Level:
 
 
 class Pyramid(Protocol):
-    """An opened picture. All methods may be called from several threads at once."""
+    """An opened picture. All methods may be called from several threads at once.
+
+    Fact, None when absent: ``crs``, what ``geo_transform`` leads to: "EPSG:32633", or in words (WKT)."""
 
     name: str
     """The path or address."""

@@ -55,6 +55,7 @@ class RasterPyramid:
         self.has_alpha = colours[-1] == "alpha" and self.num_bands in (2, 4)
         a, b, c, d, e, f = first.transform[:6]
         self.geo_transform: GeoTransform | None = None if first.transform.is_identity else (a, b, c, d, e, f)
+        self.crs = _crs_name(first.crs)
         self._bytes_per_px = _file_bytes(path, first) / sum(prod(level.size_px) for level in self.levels)
 
     def tile_bytes(self, level: int) -> NDArray[np.int64]:
@@ -98,6 +99,14 @@ class RasterPyramid:
             except (self._rasterio.errors.RasterioError, OSError) as error:
                 raise SceneError(f"is no raster that GDAL reads ({error})", path=self.name) from error
         return opened[overview]
+
+
+def _crs_name(crs: Any) -> str | None:
+    """By its number ("EPSG:32633") where it has one, else spelt out (WKT)."""
+    if not crs:
+        return None
+    named = crs.to_authority()
+    return ":".join(named) if named else str(crs.to_wkt())
 
 
 def _file_bytes(path: str, opened: Any) -> int:

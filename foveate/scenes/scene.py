@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from os import PathLike, fspath
 from typing import Any, Self
 
@@ -33,8 +34,10 @@ class Scene:
         """(height, width) of each size that it is read at: those in the file, and those made of them when needed."""
         self.um_per_px: tuple[float, float] | None = getattr(stored, "um_per_px", None)
         """Height and width of a pixel in micrometres, where the file says it."""
-        self.geo_transform: tuple[float, ...] | None = getattr(stored, "geo_transform", None)
+        self.geo_transform: tuple[float, ...] | None = _usable(getattr(stored, "geo_transform", None), self.size_px)
         """(a, b, c, d, e, f): x = a col + b row + c and y = d col + e row + f, for pixel corners; where known."""
+        self.crs: str | None = getattr(stored, "crs", None)
+        """The reference system of x and y: "EPSG:32633", or spelt out (WKT); where known."""
         self.decoded_px = self.read_bytes = 0
 
     @classmethod
@@ -83,3 +86,13 @@ class Scene:
     def __repr__(self) -> str:
         height, width = self.size_px
         return f"Scene({self.name!r}, {height} x {width} px, {len(self.levels)} levels, read by {self.reader!r})"
+
+
+def _usable(transform: tuple[float, ...] | None, size_px: tuple[int, int]) -> tuple[float, ...] | None:
+    """None too for one that is not finite or maps the picture onto a line: files hold such (a pixel of size 0)."""
+    if transform is None:
+        return None
+    a, b, c, d, e, f = transform
+    corners = [(row, col) for row in (0, size_px[0]) for col in (0, size_px[1])]
+    is_finite = all(isfinite(a * col + b * row + c) and isfinite(d * col + e * row + f) for row, col in corners)
+    return transform if a * e != b * d and is_finite else None

@@ -65,6 +65,7 @@ class ThinnedPyramid:
         self.has_alpha, self.um_per_px, self.geo_transform = (
             pyramid.has_alpha, pyramid.um_per_px, pyramid.geo_transform,
         )  # fmt: skip
+        self.crs: str | None = getattr(pyramid, "crs", None)
 
     def tile_bytes(self, level: int) -> NDArray[np.int64]:
         """Of a made tile: of all that lies beneath it."""

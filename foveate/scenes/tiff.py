@@ -21,7 +21,7 @@ from foveate.errors import SceneError, missing_extra, require_extra
 from foveate.scenes.pyramid import GeoTransform, Level, LostTileError, Pyramid, coarser
 from foveate.scenes.pyramid_scenes import PyramidScenes
 from foveate.scenes.sources import Source, SourceFile, open_source
-from foveate.scenes.tiff_facts import geo_transform, um_per_px
+from foveate.scenes.tiff_facts import crs, geo_transform, um_per_px
 from foveate.scenes.tile_cache import Tile
 from foveate.scenes.tile_sizes import declared_px
 
@@ -73,6 +73,7 @@ class TiffPyramid:
             self._stored = _levels(file, source.name)
             self._page = self._stored[0].pages[0].keyframe
             self.um_per_px, self.geo_transform = um_per_px(file, self._page), geo_transform(self._page)
+            self.crs = crs(self._page)
             self._prepare(tifffile)
         except SceneError:
             raise
@@ -87,6 +88,7 @@ class TiffPyramid:
 
     um_per_px: tuple[float, float] | None
     geo_transform: GeoTransform | None
+    crs: str | None
 
     def tile_bytes(self, level: int) -> NDArray[np.int64]:
         """What the file says of its tiles."""

@@ -10,7 +10,10 @@ from foveate.scenes.pyramid import GeoTransform
 CENTIMETRE = 3  # of the tag ResolutionUnit. Inches say how large to print, not how large a pixel was.
 RESOLUTION_UNIT, X_RESOLUTION, Y_RESOLUTION = 296, 282, 283
 PIXEL_SCALE, TIEPOINT, TRANSFORMATION, GEO_KEYS = 33550, 33922, 34264, 34735
-RASTER_TYPE, IS_POINT = 1025, 2
+MODEL_TYPE, RASTER_TYPE, GEOGRAPHIC_TYPE, PROJECTED_TYPE = 1024, 1025, 2048, 3072
+IS_POINT, USER_DEFINED = 2, 32767
+NAMED_BY = {1: PROJECTED_TYPE, 2: GEOGRAPHIC_TYPE}  # for each type of model, the key that gives its number
+EPSG_CODES = range(1024, USER_DEFINED)
 UM_OF = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
@@ -40,14 +43,27 @@ def geo_transform(page: Any) -> GeoTransform | None:
         c, f = float(tie[3]) - a * float(tie[0]), float(tie[4]) - e * float(tie[1])
     else:
         return None
-    shift = 0.5 if _raster_type(page) == IS_POINT else 0.0  # then the numbers are those of pixel centres
+    is_point = _geo_keys(page).get(RASTER_TYPE) == IS_POINT
+    shift = 0.5 if is_point else 0.0  # then the numbers are those of pixel centres
     return a, b, c - shift * (a + b), d, e, f - shift * (d + e)
 
 
-def _raster_type(page: Any) -> int | None:
+def crs(page: Any) -> str | None:
+    """The reference system of ``geo_transform``, where GeoTIFF's keys give its number: "EPSG:32633". Of one that they
+    spell out only the numbers of its parts are there, which are other systems."""
+    keys = _geo_keys(page)
+    kind = PROJECTED_TYPE if PROJECTED_TYPE in keys else GEOGRAPHIC_TYPE
+    if MODEL_TYPE in keys:
+        kind = NAMED_BY.get(keys[MODEL_TYPE], 0)
+    code = keys.get(kind)
+    return f"EPSG:{code}" if code in EPSG_CODES else None
+
+
+def _geo_keys(page: Any) -> dict[int, int]:
+    """Those whose value is a whole number that stands with the key."""
     keys = page.tags.valueof(GEO_KEYS, None) or ()
-    entries = {keys[at]: keys[at + 3] for at in range(4, len(keys) - 3, 4)}
-    return entries.get(RASTER_TYPE)
+    entries = [tuple(int(part) for part in keys[at : at + 4]) for at in range(4, len(keys) - 3, 4)]
+    return {key: value for key, place, _, value in entries if place == 0}
 
 
 def _ome_size(xml: str, axis: str) -> float | None:

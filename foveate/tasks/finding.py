@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from foveate.config import check_numbers
+from foveate.errors import IncompatibleError
 from foveate.tasks.classification import ClassificationConfig
 from foveate.tasks.heat import places_of
 from foveate.tasks.merging import Merged, merged
@@ -55,7 +56,7 @@ class Finding:
 
     def loss(self, prediction: Mapping[str, Tensor], target: Target) -> Tensor:
         """Cross-entropy ``[n]`` of the label; or of heat, with what was said of things where their middles are."""
-        if "logits" in prediction:
+        if "heat" not in _checked(prediction):
             return self._spotting.loss(prediction["logits"], target)
         loss = self._spotting.loss(prediction, target)
         if isinstance(target, Mapping) and "boxes" in target:
@@ -66,7 +67,7 @@ class Finding:
         return -self.loss(prediction, target)
 
     def certainty(self, prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self._spotting.certainty(prediction["logits"])
+        return self._spotting.certainty(_checked(prediction)["logits"])
 
     def metrics(self, prediction: Mapping[str, Tensor], target: Target) -> Mapping[str, Tensor]:
         """``correct``, of the label; where boxes are known also ``recall``, the share of targets that are found (1 in a
@@ -111,6 +112,16 @@ class Finding:
             "recall": _share(hits.any(1) & is_target, of=is_target),
             "precision": _share(hits.any(2) & is_found, of=is_found),
         }
+
+
+def _checked(prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Raises IncompatibleError for a model that says nothing of what it found."""
+    if not isinstance(prediction, Mapping):
+        raise IncompatibleError(
+            "the task 'finding' asks for what was found and where, and this model answers with classes alone: build it "
+            "with finds=True, or choose the task 'spotting'"
+        )
+    return prediction
 
 
 def _share(these: Tensor, *, of: Tensor) -> Tensor:

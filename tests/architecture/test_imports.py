@@ -28,7 +28,9 @@ datasets | importing | model_folder + model_card
 training | evaluation | export | runtime
 comparing
 answers, asking, findings, exports, scanpath, looker
+searching
 exploring
+finding
 recipes
 demo
 server | cli
@@ -69,6 +71,8 @@ NO_TORCH = (
     "foveate.scenes.scene",
     "foveate.scenes.slides",
     "foveate.scenes.tiff",
+    "foveate.searching",
+    "foveate.searching.search",
     "foveate.stopping",
     "foveate.stopping.calibrate",
     "foveate.stopping.limits",

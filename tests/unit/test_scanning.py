@@ -131,6 +131,10 @@ def test_a_calibrated_risk_is_followed_for_its_own_search_and_for_no_other() -> 
         looker.look(picture(), on_defer="ask")
 
 
+def test_a_policy_of_several_looks_at_once_is_warmed_up() -> None:
+    Looker(system()).warm_up()
+
+
 def test_families_without_room_for_all_tiles_are_refused() -> None:
     with pytest.raises(IncompatibleError, match="takes 3 looks"):
         tiles_of(system("glance_focus", max_looks=3).model, SIZE_PX)

@@ -14,7 +14,7 @@ from foveate.comparing.judging import Facts, area, balanced, difference, says, t
 from foveate.comparing.tracks import Track, track
 from foveate.errors import DataError
 from foveate.geometry.viewpoint import from_boxes_px
-from foveate.policies.saliency import salience, salience_at
+from foveate.policies.saliency import salience_at, salient_places
 from foveate.scanning import tiles_of
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, System, SystemSpec, build
@@ -140,15 +140,15 @@ def test_what_stands_out_is_salient() -> None:
     rng = np.random.default_rng(0)
     hits = []
     for _ in range(10):
-        picture = rng.normal(100, 10, (3, 64, 80))
+        picture = rng.normal(0.4, 0.04, (3, 64, 80)).astype(np.float32)
         row, col = rng.integers(8, 56), rng.integers(8, 72)
-        picture[:, row - 2 : row + 2, col - 2 : col + 2] += 80
-        peak = np.unravel_index(salience(picture).argmax(), (64, 80))
+        picture[:, row - 2 : row + 2, col - 2 : col + 2] += 0.3
+        peak = np.unravel_index(salient_places(picture).argmax(), (64, 80))
         hits.append(abs(peak[0] - row) <= 4 and abs(peak[1] - col) <= 4)
     assert np.mean(hits) >= 0.9
-    assert salience(np.zeros((1, 16, 16))).max() == 0.0
+    assert salient_places(np.zeros((1, 16, 16), np.float32)).max() == 0.0
     tiles = np.float32([[-0.5, 0, 0.5, 1.0], [0.5, 0, 0.5, 1.0]])
-    bright = np.zeros((1, 32, 32))
+    bright = np.zeros((1, 32, 32), np.float32)
     bright[:, 20:22, 5:7] = 1.0
     above, below = salience_at(bright, tiles)
     assert below > above

@@ -23,6 +23,7 @@ def test_overviews_are_levels(tmp_path: Path) -> None:
     (picture,) = scenes.pictures
     assert [level.size_px for level in picture.levels] == [(404, 612), (202, 306), (101, 153)]
     assert picture.geo_transform == (2.0, 0.0, 500_000.0, 0.0, -2.0, 6_000_000.0)
+    assert getattr(picture, "crs", None) == "EPSG:32632"
     for level in pyramid_of(RGB, 2):  # GDAL averages the next level from this one
         seen = scenes.read(WHOLE, level.shape[:2]).pixels[0, 0]  # type: ignore[arg-type]
         assert np.abs(seen.astype(int) - level.transpose(2, 0, 1)).max() <= 1
@@ -33,7 +34,17 @@ def test_heights_need_a_range_and_lie_somewhere_or_not(tmp_path: Path) -> None:
     path = write_raster(heights, tmp_path / "a.tif", crs=None, transform=None)
     scenes = RasterScenes([path], value_range=(0, 100))
     assert scenes.pictures[0].geo_transform is None
+    assert getattr(scenes.pictures[0], "crs", None) is None
     np.testing.assert_array_equal(scenes.read(WHOLE, (404, 612)).pixels[0, 0, 0], heights[..., 0])
+
+
+def test_a_system_without_a_number_is_spelt_out(tmp_path: Path) -> None:
+    own = "+proj=laea +lat_0=10 +lon_0=20 +x_0=300000 +y_0=7 +ellps=bessel +units=m"
+    (picture,) = RasterScenes([write_raster(RGB, tmp_path / "a.tif", crs=own)]).pictures
+    crs = getattr(picture, "crs", None)
+    assert crs is not None
+    assert "Lambert_Azimuthal_Equal_Area" in crs
+    assert rasterio.crs.CRS.from_wkt(crs) == rasterio.crs.CRS.from_string(own)
 
 
 def test_rows_are_read_many_at_a_time(tmp_path: Path) -> None:

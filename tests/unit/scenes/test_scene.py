@@ -10,7 +10,7 @@ from PIL import Image
 
 import foveate
 from foveate.errors import SceneError, UsageError
-from foveate.scenes import sniffs
+from foveate.scenes import sniffs, thinning
 from tests.support.giants import write_raster, write_tiff, write_zarr
 from tests.support.range_server import Served, serving
 
@@ -48,12 +48,28 @@ def test_a_raster_lies_somewhere(tmp_path: Path) -> None:
         scene = foveate.Scene.open(write_raster(RGB, tmp_path / name))
         assert scene.to_geo(0, 0) == (500_000.0, 6_000_000.0)
         assert scene.to_geo(10, 20) == (500_040.0, 5_999_980.0)
+        assert scene.crs == "EPSG:32632"
+
+
+def test_also_where_levels_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thinning, "ENOUGH_PX", 1_000)
+    scene = foveate.Scene.open(write_raster(RGB, tmp_path / "a.tif"))
+    assert len(scene.levels) > 1
+    assert (scene.to_geo(0, 0), scene.crs) == ((500_000.0, 6_000_000.0), "EPSG:32632")
+
+
+@pytest.mark.parametrize("scale", [(0.0, 2.0, 0.0), (float("nan"), 2.0, 0.0), (1e308, 2.0, 0.0)])
+def test_a_transform_that_maps_onto_no_area_is_unknown(tmp_path: Path, scale: tuple[float, ...]) -> None:
+    tags = [(33550, "d", 3, scale, True), (33922, "d", 6, (0.0, 0.0, 0.0, 5e5, 6e6, 0.0), True)]
+    scene = foveate.Scene.open(write_tiff(RGB, tmp_path / "a.tif", extratags=tags))
+    assert (scene.reader, scene.geo_transform) == ("tiff", None)
 
 
 def test_ordinary_pictures_and_folders_and_addresses(tmp_path: Path) -> None:
     Image.fromarray(RGB).save(tmp_path / "a.png")
     scene = foveate.Scene.open(tmp_path / "a.png")
     assert (scene.reader, scene.levels, scene.um_per_px) == ("pictures", ((404, 612),), None)
+    assert (scene.geo_transform, scene.crs) == (None, None)
     np.testing.assert_array_equal(scene.read(), RGB.transpose(2, 0, 1))
     scene = foveate.Scene.open(write_zarr(RGB, tmp_path / "a.zarr", unit="nanometer"), strict=True)
     assert (scene.reader, scene.um_per_px) == ("multiscale", (0.0005, 0.00025))

@@ -166,7 +166,29 @@ def test_where_it_lies(tmp_path: Path, is_point: bool) -> None:
         expected = tuple(file.transform[:6])
     (picture,) = TiffScenes([path]).pictures
     assert picture.geo_transform == expected == (2.0, 0.0, 500_000.0, 0.0, -2.0, 6_000_000.0)
+    assert getattr(picture, "crs", None) == "EPSG:32632"
     assert len(picture.levels) == 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ([(1024, 0, 1, 1), (3072, 0, 1, 32633), (2048, 0, 1, 4326)], "EPSG:32633"),
+        ([(1024, 0, 1, 2), (2048, 0, 1, 4326)], "EPSG:4326"),
+        ([(3072, 0, 1, 25832)], "EPSG:25832"),  # the type of the model is left out
+        ([(2048, 0, 1, 4258)], "EPSG:4258"),
+        ([(1024, 0, 1, 1), (3072, 0, 1, 32767), (2048, 0, 1, 4326)], None),  # spelt out: its base is another system
+        ([(1024, 0, 1, 1), (2048, 0, 1, 4326)], None),
+        ([(1024, 0, 1, 3), (2048, 0, 1, 4978)], None),  # geocentric: x and y are no place on a map
+        ([(3072, 34736, 1, 2)], None),  # a number elsewhere
+        ([(1024, 0, 1)], None),  # cut off
+        ([], None),
+    ],
+)
+def test_the_number_of_its_reference_system(tmp_path: Path, keys: list[tuple[int, ...]], expected: str | None) -> None:
+    numbers = [1, 1, 0, len(keys), *(part for key in keys for part in key)]
+    path = write(tmp_path / "a.tif", RGB, extratags=[(34735, "H", len(numbers), numbers, True)])
+    assert getattr(TiffScenes([path]).pictures[0], "crs", None) == expected
 
 
 def test_sparse_tiles_cost_nothing(tmp_path: Path) -> None:

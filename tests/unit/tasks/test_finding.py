@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from foveate.errors import UsageError
+from foveate.errors import IncompatibleError, UsageError
 from foveate.tasks.finding import Finding, FindingConfig
 from foveate.tasks.merging import merged
 
@@ -74,6 +74,13 @@ def test_labels_alone_teach_the_label_and_nothing_of_places() -> None:
     prediction = {"heat": torch.zeros(1, 1, 4, 4), "said": torch.zeros(1, 1, 4, 4, 4), "windows": torch.ones(1, 1, 4),
                   "valid": torch.ones(1, 1), "weight": torch.ones(1, 1)}  # fmt: skip
     assert TASK.loss(prediction, torch.tensor([1])).tolist() == [0.0]
+
+
+def test_a_model_that_finds_nothing_is_refused_with_the_remedy() -> None:
+    with pytest.raises(IncompatibleError, match="finds=True"):
+        TASK.certainty(torch.zeros(1, 3))  # type: ignore[arg-type]
+    with pytest.raises(IncompatibleError, match="finds=True"):
+        TASK.loss(torch.zeros(1, 3), torch.tensor([1]))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
