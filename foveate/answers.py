@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import Observation
+from foveate.cost import Ledger
+from foveate.geometry.viewpoint import to_boxes_px
 from foveate.words import counted
 
 Box = tuple[float, float, float, float]  # (top, left, bottom, right) in pixels of the picture
@@ -42,6 +44,20 @@ class Cost:
     """Bytes that had to be fetched of a file."""
     seconds: float
     """Wall-clock; in a batch, the picture's equal share of it."""
+
+    @classmethod
+    def of(cls, ledger: Ledger, row: int, *, seconds: float) -> Self:
+        """What one row of a ledger says."""
+        sensed_px = int(ledger.sensed_px[row])
+        return cls(
+            looks=int(ledger.looks[row]),
+            macs=int(ledger.macs[row]),
+            sensed_px=sensed_px,
+            sensed_pct=100 * sensed_px / int(ledger.scene_px[row]),
+            decoded_px=int(ledger.decoded_px[row]),
+            read_bytes=int(ledger.read_bytes[row]),
+            seconds=seconds,
+        )
 
     @property
     def gmacs(self) -> float:
@@ -97,9 +113,7 @@ class Answer:
         return {**asdict(self), "num_looks": self.num_looks, **found}
 
     def __str__(self) -> str:
-        sure, end = f"{100 * self.certainty:.0f} % sure", OUTCOMES[self.outcome]
-        if self.is_scanned:
-            end = "scanned until sure" if self.outcome == "stopped" else "scanned to the end"
+        sure, end = f"{100 * self.certainty:.0f} % sure", end_in_words(self.outcome, is_scanned=self.is_scanned)
         return f"{in_words(self.answer, self.size_px)} ({sure}; {self.cost}; {end})"
 
 
@@ -144,6 +158,19 @@ class Watched:
     most_looks: int | None  # None: as many as it takes
     outcome: Outcome | None
     """None while it goes on."""
+
+
+def end_in_words(outcome: Outcome, *, is_scanned: bool) -> str:
+    """How a picture's search ended, and its scan if there was one."""
+    if not is_scanned:
+        return OUTCOMES[outcome]
+    return "scanned until sure" if outcome == "stopped" else "scanned to the end"
+
+
+def boxes_of(viewpoints: NDArray[np.float32], size_px: NDArray[np.int64]) -> tuple[Box, ...]:
+    """Viewpoints ``[k, 4]`` at a scene ``[2]`` in its pixels."""
+    boxes = to_boxes_px(viewpoints[None], size_px[None])[0]
+    return tuple((float(top), float(left), float(bottom), float(right)) for top, left, bottom, right in boxes)
 
 
 def in_words(answer: Mapping[str, Any], size_px: tuple[int, int]) -> str:

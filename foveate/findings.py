@@ -13,6 +13,7 @@ from typing import Any
 
 from foveate.answers import OUTCOMES, Box, Outcome
 from foveate.errors import UsageError
+from foveate.geometry.georeference import maps_onto_area, placed
 from foveate.plain import plain
 
 
@@ -95,8 +96,7 @@ class Found:
         """(x, y) in the reference system, of a place in pixels. Raises UsageError where nothing says where it lies."""
         if self.geo_transform is None:
             raise UsageError(f"{self.picture}: nothing says where on the globe it lies")
-        a, b, c, d, e, f = self.geo_transform
-        return a * col_px + b * row_px + c, d * col_px + e * row_px + f
+        return placed(self.geo_transform, row_px, col_px)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values for JSON, under the names of the fields."""
@@ -114,9 +114,7 @@ class Found:
         assert self.geo_transform is not None
         if len(self.geo_transform) != 6:
             raise UsageError(f"{self.picture}: geo_transform has {len(self.geo_transform)} numbers; it must have six")
-        corners = [self.to_geo(row, col) for row in (0, self.size_px[0]) for col in (0, self.size_px[1])]
-        a, b, _, d, e, _ = self.geo_transform
-        if a * e == b * d or not all(isfinite(each) for corner in corners for each in corner):
+        if not maps_onto_area(self.geo_transform, self.size_px):
             raise UsageError(
                 f"{self.picture}: geo_transform is {self.geo_transform}; it must be finite and map the picture onto an "
                 "area: leave it out (None) if it is not known"

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.answers import Answer, Appetite, Box, Cost, Failure, Outcome, StepFacts, Watched
+from foveate.answers import Answer, Appetite, Cost, Failure, Outcome, StepFacts, Watched, boxes_of
 from foveate.asking import NO_RULE, Asked, Plan, Planner
 from foveate.atomic import Place
 from foveate.compatible import check_compatible
@@ -24,7 +24,6 @@ from foveate.core import Observation, Scenes, Step
 from foveate.cost import Ledger
 from foveate.episode import Episode, Event
 from foveate.errors import FoveateError, SceneError, UsageError
-from foveate.geometry.viewpoint import to_boxes_px
 from foveate.model_folder import Manifest, SavedSystem, load_system
 from foveate.noise import Noise
 from foveate.rollout import rollout, steps
@@ -66,8 +65,13 @@ class Looker:
     def of(cls, saved: SavedSystem) -> Looker:
         return cls(saved.system, budgets=saved.budgets, risk=saved.risk, name=str(saved.path), manifest=saved.manifest)
 
+    def with_system(self, system: System) -> Looker:
+        """The same calibration and name, with changed parts."""
+        return Looker(system, budgets=self.budgets, risk=self.risk, name=self.name, manifest=self.manifest)
+
     @property
-    def _planner(self) -> Planner:
+    def planner(self) -> Planner:
+        """What may be asked of the model."""
         return Planner(system=self.system, budgets=self.budgets, risk=self.risk, name=self.name)
 
     def look(self, picture: Given, *, trail: bool = False, **asked: Any) -> Answer:
@@ -97,12 +101,12 @@ class Looker:
             raise UsageError(f"on_error is {on_error!r}; allowed are 'raise' and 'give'")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; it must be at least 1")
-        plan = self._planner.plan(Asked.of(asked), batch_size)
+        plan = self.planner.plan(Asked.of(asked), batch_size)
         return self._answers(pictures, plan, batch_size=batch_size, on_error=on_error, trail=trail)
 
     def watch(self, picture: Given, **asked: Any) -> Iterator[Watched]:
         """Every step of an episode as it happens: what is known, and where it looks next."""
-        plan = self._planner.plan(Asked.of(asked), 1)
+        plan = self.planner.plan(Asked.of(asked), 1)
         return self._watched(self._prepare(picture, plan), plan)
 
     def warm_up(self) -> None:
@@ -114,7 +118,7 @@ class Looker:
 
     def price(self, looks: int) -> dict[str, float]:
         """What sensing so many looks costs, per unit that is the same for all pictures; no policy, critic or answer."""
-        return self._planner.price(looks)
+        return self.planner.price(looks)
 
     def _prepare(self, picture: Given, plan: Plan) -> Ready:
         model = self.system.model
@@ -169,9 +173,9 @@ class Looker:
             answer = Answer(
                 answer=answers[row],
                 certainty=certainty[row],
-                looks=_boxes(episode.viewpoints[row][episode.valid[row]], scenes.sizes_px[row]),
+                looks=boxes_of(episode.viewpoints[row][episode.valid[row]], scenes.sizes_px[row]),
                 outcome=_outcome(episode, row, certainty[row], plan.defer_below),
-                cost=_cost(episode.ledger, row, seconds),
+                cost=Cost.of(episode.ledger, row, seconds=seconds),
                 size_px=pictures[row].size_px,
                 steps=tuple(trails.get(row, ())),
             )
@@ -185,12 +189,12 @@ class Looker:
         start_s, ledger = time.perf_counter(), Ledger(scenes.sizes_px)
         episode = scan(self.system, scenes, state, ledger=ledger, sure=sure)
         (answer,), (certainty,) = self._said(episode.prediction)
-        cost = _cost(ledger, 0, time.perf_counter() - start_s)
+        cost = Cost.of(ledger, 0, seconds=time.perf_counter() - start_s)
         return replace(
             before,
             answer=answer,
             certainty=certainty,
-            looks=(*before.looks, *_boxes(episode.viewpoints[0][episode.valid[0]], scenes.sizes_px[0])),
+            looks=(*before.looks, *boxes_of(episode.viewpoints[0][episode.valid[0]], scenes.sizes_px[0])),
             outcome="stopped" if episode.stopped[0] else "truncated",
             cost=before.cost + cost,
             is_scanned=True,
@@ -253,7 +257,7 @@ class Looker:
                 certainty=facts.certainty,
                 value=facts.value,
                 viewpoints=views,
-                boxes_px=_boxes(views, scenes.sizes_px[0]),
+                boxes_px=boxes_of(views, scenes.sizes_px[0]),
                 state_map=_state_map(event.observation),
                 heatmap=None if odds is None or grid is None else odds.reshape(grid),
                 odds=odds,
@@ -293,24 +297,6 @@ def _appetite(plan: Plan, step: Step) -> Appetite | None:
         return None  # nothing is asked of a row at its end
     depth = min(int(step.num_looks[0]), len(stop.thresholds) - 1)
     return Appetite(rule=plan.rule, now=float(stop.rule.signal(step)[0]), threshold=float(stop.thresholds[depth]))
-
-
-def _cost(ledger: Ledger, row: int, seconds: float) -> Cost:
-    sensed_px = int(ledger.sensed_px[row])
-    return Cost(
-        looks=int(ledger.looks[row]),
-        macs=int(ledger.macs[row]),
-        sensed_px=sensed_px,
-        sensed_pct=100 * sensed_px / int(ledger.scene_px[row]),
-        decoded_px=int(ledger.decoded_px[row]),
-        read_bytes=int(ledger.read_bytes[row]),
-        seconds=seconds,
-    )
-
-
-def _boxes(viewpoints: NDArray[np.float32], size_px: NDArray[np.int64]) -> tuple[Box, ...]:
-    boxes = to_boxes_px(viewpoints[None], size_px[None])[0]
-    return tuple((float(t), float(left), float(b), float(r)) for t, left, b, r in boxes)
 
 
 def _state_map(observation: Observation) -> NDArray[np.float32] | None:

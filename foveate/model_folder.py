@@ -126,10 +126,7 @@ def save(
             file.parent.mkdir(exist_ok=True)
             tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in module.state_dict().items()}
             file.write_bytes(safetensors.torch.save(tensors))  # not save_file, whose files only their owner may read
-        if budgets is not None:
-            write_json(folder / BUDGETS, budgets.to_dict())
-        if risk is not None:
-            write_json(folder / RISK, to_plain(risk))
+        _write_calibration(folder, budgets, risk)
         manifest = Manifest(
             format=FORMAT_VERSION,
             contract=CONTRACT_VERSION,
@@ -170,10 +167,8 @@ def update(
     with replacing_folder(saved.path) as folder:
         shutil.copytree(saved.path, folder, dirs_exist_ok=True)
         if budgets is not None:
-            write_json(folder / BUDGETS, budgets.to_dict())
             (folder / RISK).unlink(missing_ok=True)  # it was shown with other thresholds
-        if risk is not None:
-            write_json(folder / RISK, to_plain(risk))
+        _write_calibration(folder, budgets, risk)
         _finish(folder, manifest, budgets or saved.budgets, None, name=saved.path.name)
     return saved.path
 
@@ -200,6 +195,13 @@ def load_system(path: Place, *, device: Any = "cpu") -> SavedSystem:
     return SavedSystem(
         path=folder, system=system.to(device).train(False), manifest=manifest, budgets=budgets, risk=risk
     )
+
+
+def _write_calibration(folder: Path, budgets: BudgetTable | None, risk: RiskPoint | None) -> None:
+    if budgets is not None:
+        write_json(folder / BUDGETS, budgets.to_dict())
+    if risk is not None:
+        write_json(folder / RISK, to_plain(risk))
 
 
 def _risk(path: Path) -> RiskPoint:

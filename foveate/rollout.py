@@ -229,15 +229,16 @@ def _look(policy: Policy, observation: Observation, noise: Noise | None, ledger:
     drawn = noise.policy(rows, num_looks, policy.noise_shape) if noise is not None else None
     with ledger.timed("agent"):
         look = policy.look(observation, drawn).detach()
-    _check_look(look, policy, num_looks, can_look=_most_looks(policy, observation) > 0)
+    _check_look(look, policy, observation)
     ledger.charge_macs("policy", rows, policy.macs(observation))
     return look
 
 
-def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64], *, can_look: Flags) -> None:
+def _check_look(look: Look, policy: Policy, observation: Observation) -> None:
     """Said here, where it is known who asked; what reads a look knows its box only."""
     valid, name = as_numpy(look.valid), type(policy).__name__
-    if not valid[can_look].any(axis=1).all():
+    is_idle = ~valid.any(axis=1)
+    if is_idle.any() and (is_idle & (_most_looks(policy, observation) > 0)).any():
         raise IncompatibleError(
             f"the policy {name} gave no valid look for a scene that has candidates left, and would never end; a policy "
             "must give at least one wherever the observation's mask has a candidate. Weights that are not finite give "
@@ -253,7 +254,7 @@ def _check_look(look: Look, policy: Policy, num_looks: NDArray[np.int64], *, can
             why = "a look must lie inside the scene, from -1 to 1: geometry.viewpoint.clamp_inside moves it there"
         raise IncompatibleError(
             f"the policy {name} looks at {chosen[first].tolist()} (row, col, half height, half width) after "
-            f"{num_looks[rows[first]]} looks; {why}"
+            f"{as_numpy(observation.num_looks)[rows[first]]} looks; {why}"
         )
 
 

@@ -12,6 +12,7 @@ from foveate.cli.calibrate_risk import calibrate_risk
 from foveate.cli.held_out import held_out, set_aside
 from foveate.cli.measure import calibration_warning, standard_error
 from foveate.cli.output import note, say, say_json, say_table
+from foveate.cli.stored import stored
 from foveate.errors import UsageError, suggest
 from foveate.stopping import STOP_RULES
 from foveate.words import counted
@@ -121,16 +122,11 @@ def check_place(folder: Path, out: Path | None) -> None:
 
 def store(saved: SavedSystem, budgets: BudgetTable, fingerprint: str, out: Path | None) -> Path:
     """Into the model folder itself, or into a copy of it."""
-    from foveate.model_folder import save, update
-
     aside = set_aside(saved, "calibration")
     provenance = {"calibration_data": fingerprint}
     if aside not in (None, fingerprint):  # else the next calibration could not tell that these are other pictures
         provenance["calibration_data_of_training"] = aside
-    if out is None:
-        return update(saved.path, budgets=budgets, provenance=provenance)
-    before = {key: value for key, value in saved.manifest.provenance.items() if key != "versions"}
-    return save(saved.system, out, provenance={**before, **provenance}, budgets=budgets, metrics=saved.manifest.metrics)
+    return stored(saved, out, provenance=provenance, budgets=budgets)
 
 
 def _points(budgets: BudgetTable) -> dict[str, list[dict[str, float]]]:

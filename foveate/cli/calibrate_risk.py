@@ -10,6 +10,7 @@ import numpy as np
 from foveate.cli.broken import report_broken
 from foveate.cli.output import note, say, say_json, say_table
 from foveate.cli.pictures import progress
+from foveate.cli.stored import stored
 from foveate.errors import UsageError
 from foveate.words import counted
 
@@ -46,7 +47,7 @@ def calibrate_risk(
         facts = searched_and_scanned(saved.system, found.source, player, rows=rows, done=advance)
     report_broken(found.source)
     point = calibrated_risk(facts, risk=risk, confidence=confidence, search=asked.search)
-    folder = store(saved, point, found.source.fingerprint, out)
+    folder = stored(saved, out, provenance={"risk_data": found.source.fingerprint}, risk=point)
     missed = {name: float(facts[f"{name}_missed"][facts["has_target"]].mean()) for name in ("search", "scan")}
     if as_json:
         say_json({
@@ -91,17 +92,3 @@ def _plain(point: RiskPoint) -> dict[str, Any]:
     from foveate.config import to_plain
 
     return dict(to_plain(point))
-
-
-def store(saved: SavedSystem, point: RiskPoint, fingerprint: str, out: Path | None) -> Path:
-    """Into the model folder itself, or into a copy of it."""
-    from foveate.model_folder import save, update
-
-    provenance = {"risk_data": fingerprint}
-    if out is None:
-        return update(saved.path, risk=point, provenance=provenance)
-    before = {key: value for key, value in saved.manifest.provenance.items() if key != "versions"}
-    return save(
-        saved.system, out, provenance={**before, **provenance}, budgets=saved.budgets, risk=point,
-        metrics=saved.manifest.metrics,
-    )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from foveate.answers import OUTCOMES, Cost, in_words
+from foveate.answers import Cost, end_in_words, in_words
 from foveate.cli.output import note, say
 from foveate.exports import save_found
 from foveate.finding.jobs import Done
@@ -40,9 +40,7 @@ def _row(done: Done, found: Found, model: str) -> dict[str, Any]:
 def _in_words(found: Found, *, is_scanned: bool) -> str:
     best = _best(found)
     told = counted(len(found.findings), "finding") + ("" if best is None else f", the best {100 * best:.0f} % likely")
-    end = OUTCOMES[found.outcome]
-    if is_scanned:
-        end = "scanned until sure" if found.outcome == "stopped" else "scanned to the end"
+    end = end_in_words(found.outcome, is_scanned=is_scanned)
     return f"{in_words(found.answer, found.size_px)}, {told} ({Cost(**found.cost)}; {end})"
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from string import Template
 from typing import Any
 
 from foveate.comparing import READERS
 from foveate.comparing.verdict import CONTROL
 from foveate.evaluation import units
 from foveate.evaluation.figures import axes, end_label_px, panel_of
+from foveate.evaluation.headlines import Headline
 from foveate.evaluation.markup import Html, el, join
-from foveate.evaluation.page import NARROW_PX, WIDE_PX
+from foveate.evaluation.page import card, document, plot
 from foveate.evaluation.plot import Series
 from foveate.evaluation.tables import table
 
@@ -46,9 +45,7 @@ def page(told: Told, *, model: str, data: str) -> str:
         el("section", el("h2", "What is missed, by size"), _by_area(told)) if _has_areas(told) else Html(),
         el("section", el("details", el("summary", "All numbers"), el("pre", el("code", json.dumps(told, indent=1))))),
     )
-    parts = files("foveate.evaluation")
-    template, style = (parts.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css"))
-    return Template(template).substitute(title=join(title), style=style, body=body)
+    return document(title, body)
 
 
 def _style(name: str) -> Series:
@@ -59,37 +56,30 @@ def _cards(told: Told) -> list[Html]:
     ours, every = told["readers"].get(OURS), told["readers"].get(CONTROL)
     if ours is None:
         return []
-    cards = [
-        _card(
-            units.percent(ours["balanced"][-1]),
-            "balanced accuracy of the search",
-            f"after {ours['looks'][-1]:.0f} tiles; who always says none has 50 %",
+    found = [
+        Headline(
+            value=units.percent(ours["balanced"][-1]),
+            meaning="balanced accuracy of the search",
+            beside=f"after {ours['looks'][-1]:.0f} tiles; who always says none has 50 %",
         )
     ]
     if every is not None:
         gain = ours["minus"][CONTROL]
         tiles, seconds = (units.times(every[fact][-1] / ours[fact][-1]) for fact in ("looks", "seconds"))
-        cards += [
-            _card(
-                f"{100 * gain['mean']:+.1f} points",
-                "against reading every tile",
-                f"{100 * gain['low']:+.1f} to {100 * gain['high']:+.1f} (95 %, paired scenes); every tile: "
+        found += [
+            Headline(
+                value=f"{100 * gain['mean']:+.1f} points",
+                meaning="against reading every tile",
+                beside=f"{100 * gain['low']:+.1f} to {100 * gain['high']:+.1f} (95 %, paired scenes); every tile: "
                 f"{units.percent(every['balanced'][-1])}",
             ),
-            _card(
-                tiles,
-                "fewer tiles",
-                f"{every['looks'][-1]:.0f} in all; {seconds} fewer seconds",
+            Headline(
+                value=tiles,
+                meaning="fewer tiles",
+                beside=f"{every['looks'][-1]:.0f} in all; {seconds} fewer seconds",
             ),
         ]
-    return cards
-
-
-def _card(big: str, meaning: str, beside: str) -> Html:
-    return el(
-        "div", el("p", big, class_="big"), el("p", meaning, class_="meaning"), el("p", beside, class_="beside"),
-        class_="card",
-    )  # fmt: skip
+    return [card(one) for one in found]
 
 
 def _figures(told: Told) -> list[Html]:
@@ -110,12 +100,7 @@ def _figures(told: Told) -> list[Html]:
 
 
 def _figure(title: str, caption: str, told: Told, fact: str, y_title: str) -> Html:
-    wide, narrow = (
-        el("div", _curves(told, fact, y_title, width_px), class_=kind)
-        for width_px, kind in ((WIDE_PX, "wide"), (NARROW_PX, "narrow"))
-    )
-    words = el("div", el("h3", title), el("figcaption", caption), class_="words")
-    return el("figure", words, wide, narrow, class_="plot")
+    return plot(title, caption, lambda width_px: _curves(told, fact, y_title, width_px))
 
 
 def _curves(told: Told, fact: str, y_title: str, width_px: int) -> Html:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from foveate.atomic import write_text
 from foveate.comparing import READERS
 from foveate.comparing.judging import Facts
 from foveate.comparing.tracks import track
@@ -120,16 +121,17 @@ def _read(kept: Path, header: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The lines of a file, without the last one if it was cut off."""
     if not kept.exists():
         return []
-    lines = []
-    for text in kept.read_text("utf-8").splitlines():
+    content, lines = kept.read_text("utf-8"), []
+    for text in content.splitlines():
         try:
             lines.append(json.loads(text))
         except ValueError:
             break
     if lines and lines[0] != dict(header):
         raise DataError(f"{kept}: holds another comparison (other scenes, readers or looks): choose another --out")
-    if lines:  # what follows a line that was cut off would be lost with it
-        kept.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    whole = "".join(json.dumps(line) + "\n" for line in lines)
+    if lines and whole != content:  # what is written after a line that was cut off would be lost with it
+        write_text(kept, whole)
     return lines[1:]
 
 

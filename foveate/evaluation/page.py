@@ -33,9 +33,14 @@ def page(report: Report, *, numbers: str) -> str:
         *(_section(section, uris) for section in report.sections),
         _run(report, numbers),
     )
+    return document(report.title, body)
+
+
+def document(title: str, body: Html) -> str:
+    """A whole file of HTML, with the style of every page."""
     parts = files("foveate.evaluation")
     template, style = (parts.joinpath(name).read_text("utf-8") for name in ("page.html", "page.css"))
-    return Template(template).substitute(title=join(report.title), style=style, body=body)
+    return Template(template).substitute(title=join(title), style=style, body=body)
 
 
 def _header(report: Report) -> Html:
@@ -49,11 +54,11 @@ def _in_short(report: Report) -> Html:
     for index, section in enumerate(report.sections):
         found = headlines(section) + ([run_time(report)] if index == 0 else [])
         rows.append(el("h3", section.title))
-        rows.append(el("div", *(_card(headline) for headline in found), class_="cards"))
+        rows.append(el("div", *(card(headline) for headline in found), class_="cards"))
     return el("section", el("h2", "In short"), *rows, class_="short")
 
 
-def _card(headline: Headline) -> Html:
+def card(headline: Headline) -> Html:
     return el(
         "div",
         el("p", headline.value, class_="big"),
@@ -134,10 +139,14 @@ def _figure(
     section: SceneSection,
     beneath: Html | None = None,
 ) -> Html:
-    wide = el("div", draw(section, WIDE_PX), class_="wide")
-    narrow = el("div", draw(section, NARROW_PX), class_="narrow")
-    said = el("figcaption", caption(section))
-    words = el("div", el("h3", title), said, class_="words")
+    return plot(title, caption(section), lambda width_px: draw(section, width_px), beneath)
+
+
+def plot(title: str, caption: str, draw: Callable[[int], Html], beneath: Html | None = None) -> Html:
+    """A figure that ``draw`` makes for a width, with words beside it."""
+    wide = el("div", draw(WIDE_PX), class_="wide")
+    narrow = el("div", draw(NARROW_PX), class_="narrow")
+    words = el("div", el("h3", title), el("figcaption", caption), class_="words")
     more = el("div", beneath, class_="more") if beneath else Html()
     return el("figure", words, wide, narrow, more, class_="plot")
 

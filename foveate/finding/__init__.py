@@ -107,16 +107,11 @@ def with_min_score(looker: Looker, least: float) -> Looker:
     """The same model, of which findings that are less likely than ``least`` are no answer.
 
     Raises UsageError for a task without such a setting, or a score that cannot be."""
-    from foveate.looker import Looker
-
     system = looker.system
     name, config = system.spec.task.name, {**system.spec.task.config, "min_score": least}
     task = TASKS.get(name)(from_plain(resolve(TASKS.facts(name)["config"]), config, where=f"the task {name!r}"))
     spec = replace(system.spec, task=replace(system.spec.task, config=config))
-    return Looker(
-        replace(system, task=task, spec=spec),
-        budgets=looker.budgets, risk=looker.risk, name=looker.name, manifest=looker.manifest,
-    )  # fmt: skip
+    return looker.with_system(replace(system, task=task, spec=spec))
 
 
 def scene_for(looker: Looker, picture: str) -> Scene:

@@ -30,13 +30,8 @@ class Moment:
 
 def followed(looker: Looker, tell: Callable[[Moment], None], *, every_s: float | None = None) -> Looker:
     """The same, telling of pictures that are searched one at a time; what comes of them does not change."""
-    from foveate.looker import Looker
-
     model = _Followed(looker.system.model, looker.system.task, tell, EVERY_S if every_s is None else every_s)
-    return Looker(
-        replace(looker.system, model=model),
-        budgets=looker.budgets, risk=looker.risk, name=looker.name, manifest=looker.manifest,
-    )  # fmt: skip
+    return looker.with_system(replace(looker.system, model=model))
 
 
 class _Followed:

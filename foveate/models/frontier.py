@@ -104,7 +104,8 @@ class Frontier(Rowwise):
         size = self.mass.shape[1]
         every = {name: torch.cat([getattr(self, name), getattr(new, name)], dim=1) for name in vars(self)}
         both = Frontier(**every)
-        share = both.mass.detach() / (1 + both.mass.detach())
+        mass = both.mass.detach()
+        share = mass / (1 + mass)
         leaves = both.is_evidence & both.is_leaf
         has_room = _is_among(share, both.is_open, size // 2) | _is_among(share, leaves, size // 2)
         rank = (share + both.is_evidence.float() + has_room.float()).masked_fill(~both.exists, -1.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from os import PathLike, fspath
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from foveate.core import Scenes
 from foveate.errors import UsageError
+from foveate.geometry.georeference import maps_onto_area, placed
 from foveate.geometry.viewpoint import WHOLE_SCENE, from_boxes_px
 from foveate.rows import as_numpy
 from foveate.scenes import SCENES
@@ -80,8 +80,7 @@ class Scene:
         """(x, y) in the file's reference system, of a place in pixels (pixel corners are whole numbers)."""
         if self.geo_transform is None:
             raise UsageError(f"{self.name}: nothing says where on the globe it lies")
-        a, b, c, d, e, f = self.geo_transform
-        return a * col_px + b * row_px + c, d * col_px + e * row_px + f
+        return placed(self.geo_transform, row_px, col_px)
 
     def __repr__(self) -> str:
         height, width = self.size_px
@@ -90,9 +89,4 @@ class Scene:
 
 def _usable(transform: tuple[float, ...] | None, size_px: tuple[int, int]) -> tuple[float, ...] | None:
     """None too for one that is not finite or maps the picture onto a line: files hold such (a pixel of size 0)."""
-    if transform is None:
-        return None
-    a, b, c, d, e, f = transform
-    corners = [(row, col) for row in (0, size_px[0]) for col in (0, size_px[1])]
-    is_finite = all(isfinite(a * col + b * row + c) and isfinite(d * col + e * row + f) for row, col in corners)
-    return transform if a * e != b * d and is_finite else None
+    return transform if transform is not None and maps_onto_area(transform, size_px) else None

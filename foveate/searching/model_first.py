@@ -17,10 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.answers import Cost
-from foveate.asking import NO_RULE, Asked, Planner
+from foveate.answers import Cost, boxes_of
+from foveate.asking import NO_RULE, Asked
 from foveate.core import Observation, Scenes
-from foveate.cost import Ledger
 from foveate.errors import IncompatibleError, UsageError
 from foveate.geometry.viewpoint import to_boxes_px
 from foveate.looker import Looker
@@ -52,8 +51,7 @@ def model_first(looker: Looker, scene: Scene, tiles: Tiles, *, given: Given | Sc
     at_once = looker.system.policy.noise_shape[0]
     most = max(looks, at_once) if looks else 0
     most = most if model.max_looks is None else min(most, model.max_looks)
-    planner = Planner(system=looker.system, budgets=looker.budgets, risk=looker.risk, name=looker.name)
-    plan = planner.plan(Asked(max_looks=most, stop_rule=NO_RULE), 1)
+    plan = looker.planner.plan(Asked(max_looks=most, stop_rule=NO_RULE), 1)
     noise = Noise(seed=seed, scenes=np.zeros(1, np.int64))
     with torch.inference_mode():
         episode = rollout(scenes, plan.player, noise=noise, explore=looker.system.is_drawn, keep_state=True)
@@ -61,11 +59,10 @@ def model_first(looker: Looker, scene: Scene, tiles: Tiles, *, given: Given | Sc
         core_frac = model.observation_shape.core_frac
         expected = expected_in(tiles, observation, episode.prediction, core_frac=core_frac)
     views = episode.viewpoints[0][episode.valid[0]]
-    boxes_px = to_boxes_px(views[None], scenes.sizes_px)[0].tolist()
-    cost = _cost(episode.ledger, seconds=time.perf_counter() - start_s)
+    cost = Cost.of(episode.ledger, 0, seconds=time.perf_counter() - start_s)
     scene.decoded_px += cost.decoded_px  # of the same picture, whoever read it
     scene.read_bytes += cost.read_bytes
-    return Expected(of_tiles=expected, cost=cost, looks_px=tuple((t, left, b, r) for t, left, b, r in boxes_px))
+    return Expected(of_tiles=expected, cost=cost, looks_px=boxes_of(views, scenes.sizes_px[0]))
 
 
 def expected_in(
@@ -110,17 +107,4 @@ def _as_the_model_wants(scene: Scene, model: Any, given: Given | Scene) -> Scene
     raise IncompatibleError(
         f"{scene.name} has {scene.num_bands} bands in {scene.value_range}, the model wants {model.num_bands} in "
         f"{model.value_range}: convert the scene"
-    )
-
-
-def _cost(ledger: Ledger, *, seconds: float) -> Cost:
-    sensed_px = int(ledger.sensed_px[0])
-    return Cost(
-        looks=int(ledger.looks[0]),
-        macs=int(ledger.macs[0]),
-        sensed_px=sensed_px,
-        sensed_pct=100 * sensed_px / int(ledger.scene_px[0]),
-        decoded_px=int(ledger.decoded_px[0]),
-        read_bytes=int(ledger.read_bytes[0]),
-        seconds=seconds,
     )
