@@ -23,20 +23,24 @@ is_current() {
 
 announce() {
     # PyPI's torch for Linux brings CUDA along; elsewhere, and from an index of CPU builds, it is small.
-    download="0.5 GB" needed=3 minutes="1 to 4" hint=""
+    download="0.5 GB" needed=2 cache=1 minutes="1 to 4" hint=""
     case "$(uname -s) ${PIP_ARGS:-}" in
         Linux*cpu*) ;;
         Linux*)
-            download="3 GB" needed=11 minutes="3 to 15"
+            download="3 GB" needed=9 cache=3 minutes="3 to 15"
             hint="Most of it is CUDA. For a CPU-only torch: PIP_ARGS=\"--extra-index-url <PyTorch's index of CPU builds>\""
             ;;
     esac
     needed=${MIN_FREE_GB:-$needed}
     free=$(df -Pk "$(dirname "$venv")" | awk 'NR == 2 { print int($4 / 1048576) }')
     say "Setting up $venv with $("$python" -V): downloads about $download, takes $minutes minutes (once)."
-    say "Free disk there: $free GB; needed, with pip's cache: $needed GB."
+    say "Free disk there: $free GB; needed: $needed GB, and $cache GB for pip's cache."
     [ -z "$hint" ] || say "$hint"
     [ "$free" -ge "$needed" ] || fail "Too little free disk. Make room, or go on all the same with MIN_FREE_GB=0."
+    if [ "$free" -lt "$((needed + cache))" ]; then
+        say "There is no room for pip's cache: it is left out, and another set-up will download all again."
+        export PIP_NO_CACHE_DIR=1
+    fi
 }
 
 if is_current; then exit 0; fi

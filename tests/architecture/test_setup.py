@@ -25,7 +25,7 @@ case "$*" in
     -V) echo "Python $FAKE_VERSION" ;;
     -c*) echo ok ;;
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && cp "$0" "$3/bin/foveate" ;;
-    "-m pip "*) echo "$*" >>"$FAKE_LOG"; exit "${FAKE_PIP_EXIT:-0}" ;;
+    "-m pip "*) echo "$* cache:${PIP_NO_CACHE_DIR:-kept}" >>"$FAKE_LOG"; exit "${FAKE_PIP_EXIT:-0}" ;;
     --version) ;;
     *) echo "unexpected: $*" >&2; exit 9 ;;
 esac
@@ -69,7 +69,7 @@ def test_the_first_run_installs_and_the_second_does_nothing(checkout: Checkout) 
     assert first.returncode == 0, first.stderr
     assert "downloads about" in first.stderr
     assert "Free disk" in first.stderr
-    assert checkout.installs()[0].endswith("-c constraints.txt --extra-index-url somewhere")
+    assert checkout.installs()[0].endswith("-c constraints.txt --extra-index-url somewhere cache:kept")
     second = checkout.setup()  # without PIP_ARGS: they choose where from, not what
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     assert len(checkout.installs()) == 1
@@ -129,6 +129,17 @@ def test_a_full_disk_is_refused_before_anything_is_made(checkout: Checkout) -> N
     assert refused.returncode == 1
     assert "MIN_FREE_GB=0" in refused.stderr
     assert not (checkout.folder / ".venv").exists()
+
+
+def test_a_disk_with_room_for_all_but_the_cache_goes_without_it(checkout: Checkout) -> None:
+    df = checkout.folder / "bin" / "df"
+    df.parent.mkdir()
+    df.write_text("#!/bin/sh\necho head\necho disk 0 0 $((10 * 1048576))\n")
+    df.chmod(0o755)
+    tight = checkout.setup(MIN_FREE_GB="9", PIP_ARGS="", PATH=f"{df.parent}:{os.environ['PATH']}")
+    assert tight.returncode == 0, tight.stderr
+    assert "no room for pip's cache" in tight.stderr
+    assert checkout.installs()[0].endswith("cache:1")
 
 
 def test_a_python_that_will_not_do_is_named(checkout: Checkout) -> None:
