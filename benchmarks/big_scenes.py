@@ -28,7 +28,7 @@ from foveate.scenes.procedural import ProceduralSet
 from foveate.scenes.scent import scent_of
 from foveate.training.procedural_source import ProceduralSource
 
-TRAINED_PX, GLIMPSE_PX, THING_FRAC, STEPS = 2048, 128, (0.01, 0.0374), 1500
+TRAINED_PX, GLIMPSE_PX, THING_FRAC, STEPS = 2048, 128, (0.01, 0.0374), 1800
 READS_ALL = "exhaustive"
 FIRST = ("search", READS_ALL)
 TRUSTED_FRAC, SCENT_AUC = 0.95, 0.9

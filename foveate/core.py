@@ -331,7 +331,8 @@ class Task(Protocol):
 
     def certainty(self, prediction: Prediction) -> Mapping[str, Array]:
         """``confidence``, ``entropy`` (negated), ``margin``, each ``[n]``, larger is surer; never sees the target.
-        Where an answer may be that nothing is there also ``presence``, how likely something is."""
+        Where an answer may be that nothing is there also ``presence``, how likely something is; where things are found
+        also ``finding``, how likely the likeliest of them is."""
 
     def metrics(self, prediction: Prediction, target: Any) -> Mapping[str, Array]:
         """Per-scene metrics, each ``[n]``, whose mean over scenes is reported."""

@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
-packages=torch,train,timm,plot,wsi,zarr,geo,dev
+packages=torch,train,timm,pretrained,plot,wsi,zarr,geo,dev
 begun=$venv/foveate.begun
 stamp=$venv/foveate.stamp
 

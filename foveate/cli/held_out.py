@@ -33,17 +33,18 @@ def held_out(saved: SavedSystem, data: str, *, part: Part) -> HeldOut:
     Content decides which part a picture belongs to, so the parts are those of the training whatever files are called.
     """
     from foveate.cli.data import recipe_name, recipe_of
+    from foveate.recipes import RECIPES
     from foveate.recipes.folder_parts import find_parts
 
-    told = saved.manifest.provenance
+    told, name = saved.manifest.provenance, recipe_name(data)
     seed = int(told.get("seed", 0) or 0)
-    if Path(data).exists():
+    if Path(data).exists() and "claims" not in RECIPES.facts(name):
         _check_task(saved, data, theirs="classification")  # labels are what such a folder has
         parts = find_parts(data, seed=seed)
         _check_names(saved, parts.folder.class_names, data)
         source = _of_folder(saved, parts, part)
     else:
-        is_own = told.get("recipe") == recipe_name(data)  # then its scenes are those that it was trained with
+        is_own = told.get("recipe") == name  # then its scenes are those that it was trained with
         recipe = recipe_of(data, seed=seed, settings=told.get("settings") if is_own else None)
         _check_task(saved, data, theirs=recipe.system.task.name)
         asked = recipe.system.task.config

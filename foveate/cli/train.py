@@ -240,4 +240,5 @@ def _show(results: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     for line in results["remarks"]:
         say(line)
     say(f"\n{folder}: model/ (weights, budgets, card), {RESULTS_FILE}, metrics.jsonl")
-    say(f'next: foveate look PICTURE --model {shlex.quote(str(folder))} --budget "{results["suggested_budget"]}"')
+    command, budget = results["suggested_command"], results["suggested_budget"]
+    say(f'next: foveate {command} PICTURE --model {shlex.quote(str(folder))} --budget "{budget}"')

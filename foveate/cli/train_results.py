@@ -27,6 +27,7 @@ from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
 from foveate.stopping.budgets import BudgetTable
 from foveate.stopping.stopper import Stopper
+from foveate.tasks import TASKS
 from foveate.training.static import StaticResult, train_static
 from foveate.words import counted
 
@@ -73,6 +74,7 @@ def finish(
         "kept_step": result.kept_step,
         "train_s": result.seconds,
         "suggested_budget": budget,
+        "suggested_command": TASKS.facts(system.spec.task.name).get("command", "look"),
         "remarks": [*remarks(recipe, count, result, static), *filter(None, [calibration_warning(budgets)])],
     }
     told = {row.name: {"accuracy": row.accuracy, "looks": row.looks, "macs": row.macs} for row in rows}

@@ -1,7 +1,8 @@
 """What readers are worth: thresholds chosen on held-out scenes, accuracy after every number of looks, and differences.
 
-Every reader gets its own threshold of presence for every number of looks, chosen alike: an exhaustive reader, which
-takes the most of thousands of tiles, needs another than a search.
+Every reader gets its own threshold for every number of looks, chosen alike: an exhaustive reader, which takes the most
+of thousands of tiles, needs another than a search. It is one of the answer's presence or of the likeliest finding,
+whichever tells scenes apart better: answers were learned from as many looks as a search has.
 Shape letters: n scenes, g numbers of looks, r resamples.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from foveate.comparing.tracks import Track
 from foveate.errors import DataError
 
 NUM_RESAMPLES = 2000
+SIGNS = ("presence", "finding")  # of two that do as well the first is taken
 Matrix = NDArray[np.float64]
 
 
@@ -26,6 +29,7 @@ class Facts:
 
     looks: Matrix
     presence: Matrix
+    finding: Matrix
     kind: Matrix
     found: Matrix
     macs: Matrix
@@ -41,26 +45,44 @@ class Facts:
         return cls(**{name: np.stack([one[name] for one in columns]).astype(np.float64) for name in columns[0]})
 
 
-def thresholds(facts: Facts, has_target: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Of presence, per number of looks ``[g]``: where the balanced accuracy on these scenes is best; in the middle
-    between the presences of two scenes. Raises DataError where all scenes, or none, hold a target."""
+@dataclass(frozen=True, kw_only=True)
+class Cuts:
+    """When a reader says that anything is there, after each of g numbers of looks."""
+
+    sign: Sequence[str]
+    """``[g]`` of SIGNS: what is asked."""
+    least: NDArray[np.float64]
+    """``[g]``: from which value on."""
+
+
+def thresholds(facts: Facts, has_target: NDArray[np.bool_]) -> Cuts:
+    """Where the balanced accuracy on these scenes is best; in the middle between the values of two scenes. Raises
+    DataError where all scenes, or none, hold a target."""
     if has_target.all() or not has_target.any():
         raise DataError("a threshold needs scenes with a target and scenes without one: add the kind that is missing")
-    return np.array([_threshold(column, has_target) for column in facts.presence.T])
+    columns = range(facts.presence.shape[1])
+    best = [
+        max(((sign, *_threshold(getattr(facts, sign)[:, column], has_target)) for sign in SIGNS), key=itemgetter(1))
+        for column in columns
+    ]
+    return Cuts(sign=[sign for sign, _, _ in best], least=np.array([cut for _, _, cut in best]))
 
 
-def _threshold(presence: NDArray[np.float64], has_target: NDArray[np.bool_]) -> float:
-    values = np.unique(presence)
-    cuts = np.concatenate([[0.0], (values[1:] + values[:-1]) / 2, [np.inf]])
-    present, absent = np.sort(presence[has_target]), np.sort(presence[~has_target])
+def _threshold(values: NDArray[np.float64], has_target: NDArray[np.bool_]) -> tuple[float, float]:
+    """(twice the balanced accuracy, threshold) where it is best."""
+    known = np.unique(values)
+    cuts = np.concatenate([[0.0], (known[1:] + known[:-1]) / 2, [np.inf]])
+    present, absent = np.sort(values[has_target]), np.sort(values[~has_target])
     hits = 1 - np.searchsorted(present, cuts, side="left") / len(present)
     passes = np.searchsorted(absent, cuts, side="left") / len(absent)
-    return float(cuts[int(np.argmax(hits + passes))])
+    best = int(np.argmax(hits + passes))
+    return float((hits + passes)[best]), float(cuts[best])
 
 
-def says(facts: Facts, cuts: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Labels ``[n, g]``: the likeliest class where the presence passes the threshold ``[g]``, else 0."""
-    return np.where(facts.presence >= cuts, facts.kind, 0).astype(np.int64)
+def says(facts: Facts, cuts: Cuts) -> NDArray[np.int64]:
+    """Labels ``[n, g]``: the likeliest class where there is anything, else 0."""
+    values = np.stack([getattr(facts, sign)[:, column] for column, sign in enumerate(cuts.sign)], 1)
+    return np.where(values >= cuts.least, facts.kind, 0).astype(np.int64)
 
 
 def balanced(right: NDArray[np.bool_], has_target: NDArray[np.bool_]) -> NDArray[np.float64]:

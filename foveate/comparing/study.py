@@ -82,7 +82,10 @@ class Study:
     def _lines(
         self, source: Any, num_scenes: int, kept: Path | None, done: Callable[[], object]
     ) -> Iterator[dict[str, Any]]:
-        header = {"study": source.fingerprint, "readers": list(self.readers), "looks": list(self.looks)}
+        header = {
+            "study": source.fingerprint, "readers": list(self.readers), "looks": list(self.looks),
+            "facts": list(Facts.__dataclass_fields__),
+        }  # fmt: skip
         known = [] if kept is None else _read(kept, header)
         for line in known[:num_scenes]:
             done()

@@ -34,7 +34,8 @@ class Track:
     """One scene and reader; ``[s]`` each, after the overview alone first."""
 
     looks: NDArray[np.int64]
-    presence: NDArray[np.float64]  # how likely there is anything
+    presence: NDArray[np.float64]  # how likely there is anything, by the answer
+    finding: NDArray[np.float64]  # how likely the likeliest finding is; the presence, of tasks without findings
     kind: NDArray[np.int64]  # the likeliest class of what is there, from 1
     found: NDArray[np.float64]  # targets that were looked at as closely as can be
     macs: NDArray[np.float64]
@@ -118,8 +119,10 @@ def _said(system: System, state: Any) -> dict[str, Any]:
     prediction = system.model.predict(state)
     (answer,) = system.task.answers(prediction)
     shares = list(answer["probabilities"].values())
-    presence = float(as_numpy(system.task.certainty(prediction)["presence"])[0])
-    return {"presence": presence, "kind": 1 + int(np.argmax(shares[1:]))}
+    certainty = system.task.certainty(prediction)
+    presence = float(as_numpy(certainty["presence"])[0])
+    finding = float(as_numpy(certainty["finding"])[0]) if "finding" in certainty else presence
+    return {"presence": presence, "finding": finding, "kind": 1 + int(np.argmax(shares[1:]))}
 
 
 class _Close:

@@ -19,11 +19,11 @@ import numpy as np
 from foveate.answers import Answer, Box, Failure
 from foveate.config import from_plain
 from foveate.errors import SceneError, UsageError
-from foveate.finding.places import place_of
 from foveate.findings import Finding, Found
 from foveate.plain import plain
 from foveate.registry import resolve
 from foveate.scenes.files import open_files, reader_of
+from foveate.scenes.places import place_of
 from foveate.scenes.scene import Scene
 from foveate.tasks import TASKS
 

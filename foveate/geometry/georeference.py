@@ -1,4 +1,4 @@
-"""From pixels to places on a map, by an affine transform as rasters carry it."""
+"""From pixels to places on a map and back, by an affine transform as rasters carry it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ def placed(geo_transform: Sequence[float], row_px: float, col_px: float) -> tupl
     x = a col + b row + c and y = d col + e row + f."""
     a, b, c, d, e, f = geo_transform
     return a * col_px + b * row_px + c, d * col_px + e * row_px + f
+
+
+def unplaced(geo_transform: Sequence[float], x: float, y: float) -> tuple[float, float]:
+    """(row_px, col_px) of a place on the map, the inverse of :func:`placed`; of a transform that maps onto an area."""
+    a, b, c, d, e, f = geo_transform
+    area, right, up = a * e - b * d, x - c, y - f
+    return (a * up - d * right) / area, (e * right - b * up) / area
 
 
 def maps_onto_area(geo_transform: Sequence[float], size_px: tuple[int, int]) -> bool:

@@ -16,6 +16,7 @@ BACKBONES: Registry[Any] = Registry("backbone")
 BACKBONES.register("conv", "foveate.models.backbones:ConvBackbone")
 BACKBONES.register("vit", "foveate.models.vit:VitBackbone")
 BACKBONES.register("timm", "foveate.models.timm_backbone:TimmBackbone", extra="timm")
+BACKBONES.register("efficientnet_lite0", "foveate.models.efficientnet_lite0:EfficientNetLite0", extra="pretrained")
 
 
 class ConvBackbone(nn.Module):

@@ -1,7 +1,8 @@
 """Recipes: each published run is one function that returns its full, diffable configuration.
 
 Facts, False when absent: ``needs_folder``, the function takes a folder of pictures; ``needs_start``, it takes as
-``start`` the model folder to begin with.
+``start`` the model folder to begin with. ``claims``, a "module:function" that takes a place and says whether this is
+the recipe for what lies there, if no recipe is named; where none does, it is ``picture_folder``.
 """
 
 from __future__ import annotations
@@ -52,6 +53,13 @@ RECIPES.register(
     "foveate.recipes.picture_folder:picture_folder",
     needs_folder=True,
     summary="a folder of labelled pictures, sizes chosen from them: what `foveate train FOLDER` runs",
+)
+RECIPES.register(
+    "big_pictures",
+    "foveate.recipes.big_pictures:big_pictures",
+    needs_folder=True,
+    claims="foveate.annotations.reading:is_annotated",
+    summary="a folder of big pictures in which things are marked: what `foveate train FOLDER` runs there",
 )
 RECIPES.register(
     "finetune",

@@ -38,7 +38,7 @@ class LabelledPicture:
 def read_labels(file: Path) -> list[LabelledPicture]:
     """The pictures of a label file, in its order; DataError names the file, the line and what to change."""
     pictures: dict[str, LabelledPicture] = {}
-    for line, row in _rows(file):
+    for line, row in rows(file):
         new = _picture(file, line, row)
         old = pictures.get(new.path)
         if old is None:
@@ -57,8 +57,8 @@ def read_labels(file: Path) -> list[LabelledPicture]:
     return list(pictures.values())
 
 
-def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """(line, values by lower-case column)."""
+def rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """(line, values by lower-case column) of a CSV, or else a JSONL file; DataError for what is neither."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             if file.suffix.lower() == ".csv":
@@ -92,22 +92,31 @@ def _picture(file: Path, line: int, row: Mapping[str, Any]) -> LabelledPicture:
                 f"{file}, line {line}: has no {name}; its columns are {', '.join(row) or 'none'}, "
                 "needed are path and label"
             )
-    split = str(row.get("split") or "").strip().lower()
-    if split and split not in SPLIT_NAMES:
-        raise DataError(f"{file}, line {line}: the split is {split!r}; allowed are train, val and test")
+    split = split_name(row.get("split"), where=f"{file}, line {line}")
     try:
-        boxes = _boxes(row)
+        boxes = boxes_of(row)
     except (ValueError, TypeError) as error:
         raise DataError(f"{file}, line {line}: {error}; a box is [top, left, bottom, right] in pixels") from error
     whole = str(file.parent / str(path).strip())
-    return LabelledPicture(path=whole, label=str(label).strip(), split=SPLIT_NAMES.get(split, ""), boxes_px=boxes)
+    return LabelledPicture(path=whole, label=str(label).strip(), split=split, boxes_px=boxes)
 
 
-def _boxes(row: Mapping[str, Any]) -> NDArray[np.float32] | None:
+def split_name(value: Any, *, where: str) -> str:
+    """ "train", "val" or "test", "" where none is given; DataError, which begins with ``where``, for any other."""
+    split = str(value or "").strip().lower()
+    if split and split not in SPLIT_NAMES:
+        raise DataError(f"{where}: the split is {split!r}; allowed are train, val and test")
+    return SPLIT_NAMES.get(split, "")
+
+
+def boxes_of(row: Mapping[str, Any]) -> NDArray[np.float32] | None:
+    """``[m, 4]`` (top, left, bottom, right) of ``boxes`` or the four columns; None where the row has no such columns.
+
+    ValueError or TypeError for what is no box, or one that is empty, negative or not finite."""
     if row.get("boxes") not in (None, ""):
         raw = json.loads(row["boxes"]) if isinstance(row["boxes"], str) else row["boxes"]
         boxes = np.array(raw, np.float32).reshape(-1, 4) if np.size(raw) else np.zeros((0, 4), np.float32)
-    elif all(str(row.get(edge) or "").strip() for edge in EDGES):
+    elif all(row.get(edge) is not None and str(row[edge]).strip() for edge in EDGES):
         boxes = np.array([[float(row[edge]) for edge in EDGES]], np.float32)
     else:
         # A picture without a box, in a file that has boxes for others.

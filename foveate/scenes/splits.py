@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from foveate.scenes.folders import PictureFolder
 
 PARTS = ("train", "calibrate", "test")
 FRACTIONS = (0.7, 0.15, 0.15)
+SAMPLED_BYTES = 1 << 20
 
 Rows = NDArray[np.int64]
 
@@ -23,6 +25,20 @@ Rows = NDArray[np.int64]
 def content_hashes(folder: PictureFolder) -> tuple[str, ...]:
     """sha256 of each file's bytes. A file that cannot be read counts as different from all others."""
     return tuple(_hash(path, folder.root) for path in folder.paths)
+
+
+def sampled_hash(path: str) -> str:
+    """sha256 of a file's size, its beginning and its end, for files of gigabytes; of what is no file, of its name."""
+    place = Path(path)
+    if not place.is_file():
+        return hashlib.sha256(path.encode()).hexdigest()
+    digest, size = hashlib.sha256(), place.stat().st_size
+    digest.update(str(size).encode())
+    with place.open("rb") as file:
+        digest.update(file.read(SAMPLED_BYTES))
+        file.seek(max(0, size - SAMPLED_BYTES))
+        digest.update(file.read(SAMPLED_BYTES))
+    return digest.hexdigest()
 
 
 def fingerprint(folder: PictureFolder, hashes: Sequence[str] | None = None) -> str:

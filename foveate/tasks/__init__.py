@@ -4,7 +4,8 @@ Facts: ``config`` is the config class; ``learns_from_labels`` says that class nu
 ``class_names`` in the config, as a folder of labelled pictures gives them (False when absent); ``tells_apart`` says
 that models must have as many outputs as it asks for (True when absent); ``does`` is the word for doing it, by which
 people ask for a model (the name itself when absent); ``held_out`` is the data that `foveate calibrate` and `foveate
-evaluate` can be given for it (a recipe when absent).
+evaluate` can be given for it (a recipe when absent); ``command`` is the one that asks a model for it (look when
+absent).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ TASKS.register(
     "foveate.tasks.finding:Finding",
     config="foveate.tasks.finding:FindingConfig",
     does="find",
+    command="find",
     summary="which of several things is there, if any, and where are all of them",
 )
 TASKS.register(

@@ -67,7 +67,9 @@ class Finding:
         return -self.loss(prediction, target)
 
     def certainty(self, prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self._spotting.certainty(_checked(prediction)["logits"])
+        """Also ``finding``: how likely the likeliest finding is."""
+        known = self._spotting.certainty(_checked(prediction)["logits"])
+        return {**known, "finding": self._merged(prediction, at_most=1).score[:, 0]}
 
     def metrics(self, prediction: Mapping[str, Tensor], target: Target) -> Mapping[str, Tensor]:
         """``correct``, of the label; where boxes are known also ``recall``, the share of targets that are found (1 in a
@@ -100,8 +102,9 @@ class Finding:
             answers.append({**label, "findings": findings})
         return answers
 
-    def _merged(self, prediction: Mapping[str, Tensor]) -> Merged:
-        return merged(prediction["things"].detach(), prediction["mass"], at_most=self.config.most_findings)
+    def _merged(self, prediction: Mapping[str, Tensor], *, at_most: int | None = None) -> Merged:
+        most = self.config.most_findings if at_most is None else at_most
+        return merged(prediction["things"].detach(), prediction["mass"], at_most=most)
 
     def _found(self, found: Merged, boxes: Tensor, is_target: Tensor) -> dict[str, Tensor]:
         is_found = found.score >= self.config.min_score

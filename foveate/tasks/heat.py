@@ -36,12 +36,15 @@ def places_of(windows: Tensor, boxes: Tensor, counts: Tensor, *, grid: tuple[int
     return cell[..., 0] * grid[1] + cell[..., 1], inside
 
 
-def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor) -> Tensor:
+def heat_loss(prediction: Mapping[str, Tensor], boxes: Tensor, counts: Tensor, *, gain: Tensor | None = None) -> Tensor:
     """Binary cross-entropy ``[n]``, summed over the places of all valid looks: a mean over looks would drown the close
     ones, of which there are many and each surer, in what an overview cannot know.
 
-    ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` and ``weight`` ``[n, k]``."""
+    ``prediction``: ``heat`` logits ``[n, k, h, w]``, ``windows`` ``[n, k, 4]``, ``valid`` and ``weight`` ``[n, k]``.
+    ``gain`` ``[n]``: how many times as many targets these scenes hold as those do that the heat is to be for."""
     logits, valid = prediction["heat"].float(), prediction["valid"].float()
+    if gain is not None:
+        logits = logits + gain.log()[:, None, None, None]
     target = heat_of(prediction["windows"], boxes, counts, grid=(logits.shape[-2], logits.shape[-1]))
     each = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum((2, 3))
     return (each * valid * prediction["weight"]).sum(1)

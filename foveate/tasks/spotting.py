@@ -5,7 +5,9 @@ Prediction: class logits ``[n, K]``, class 0 meaning none. While training, a fam
 are. Answers never contain a place.
 Target: ``{"label": [n], "place": [n, 1, 2]}``, the place in the frame; it is not read where the label is 0. Further
 things are ``boxes`` ``[n, t, 4]`` in the frame, those that ``is_target`` ``[n, t]``. Labels ``[n]`` alone are a target
-too: where nobody says places, none are taught.
+too: where nobody says places, none are taught. Training scenes that were chosen for what is in them may say how much
+that changed: ``heat_gain`` ``[n]``, times as many targets, and ``label_gain`` ``[n]``, times the odds that there is
+any. Heat and answers are then learned as they are for scenes at large.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class Spotting:
         if isinstance(prediction, Mapping):
             return _heat_loss(prediction, target)
         if prediction.ndim == 2:
-            return self._classes.loss(prediction, _label(target))
+            return self._classes.loss(_as_chosen(prediction, target), _label(target))
         if not isinstance(target, Mapping):
             return prediction.new_zeros(len(prediction))
         return torch.where(target["label"] > 0, place_loss(prediction, target["place"]), 0.0)
@@ -73,10 +75,18 @@ def _label(target: Target) -> Tensor:
     return target["label"] if isinstance(target, Mapping) else target
 
 
+def _as_chosen(logits: Tensor, target: Target) -> Tensor:
+    """What logits ``[n, K]`` say of scenes among which these were chosen."""
+    if not isinstance(target, Mapping) or "label_gain" not in target:
+        return logits
+    shift = target["label_gain"].log()[:, None]
+    return torch.cat([logits[:, :1], logits[:, 1:] + shift], dim=1)
+
+
 def _heat_loss(heat: Mapping[str, Tensor], target: Target) -> Tensor:
     """Zeros where nobody says places. A thing without a box is a point."""
     if not isinstance(target, Mapping):
         return heat["heat"].new_zeros(len(heat["heat"]))
     if "boxes" in target:
-        return heat_loss(heat, target["boxes"], target["is_target"])
+        return heat_loss(heat, target["boxes"], target["is_target"], gain=target.get("heat_gain"))
     return heat_loss(heat, target["place"].repeat(1, 1, 2), target["label"][:, None] > 0)

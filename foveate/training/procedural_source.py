@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from foveate.scenes.procedural import ProceduralSet
+from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
 from foveate.training.sources import Batch, Indices, TargetOf, label_and_place, stream_seed
 
 
@@ -35,6 +35,32 @@ def clues(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict
         "is_thing": torch.from_numpy(targets["is_thing"]),
         "is_target": torch.from_numpy(targets["is_target"]),
     }
+
+
+def crowded(target_of: TargetOf, *, scenes: ProceduralConfig, at_large: ProceduralConfig) -> TargetOf:
+    """Targets of ``scenes`` in which more is searched than in those ``at_large``, told how much that changes: the gains
+    of :mod:`foveate.tasks.spotting`, which hold at every scale."""
+    heat_gain, label_gain = (ratio(scenes) / ratio(at_large) for ratio in (_mean_objects, _odds))
+
+    def told(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict[str, torch.Tensor]:
+        known = dict(target_of(targets, size_px))
+        count = len(targets["labels"])
+        return {
+            **known,
+            "heat_gain": torch.full((count,), heat_gain),
+            "label_gain": torch.full((count,), label_gain),
+        }
+
+    return told
+
+
+def _mean_objects(config: ProceduralConfig) -> float:
+    return (1 - config.none_frac) * sum(config.num_objects) / 2
+
+
+def _odds(config: ProceduralConfig) -> float:
+    """That there is any."""
+    return (1 - config.none_frac) / config.none_frac
 
 
 class ProceduralSource:

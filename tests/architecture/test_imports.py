@@ -24,7 +24,7 @@ camera
 scenes | models | policies + critics | stopping | tasks
 cost, episode, compatible, rollout, system
 scanning
-datasets | importing | model_folder + model_card
+datasets | annotations | importing | model_folder + model_card
 training | evaluation | export | runtime
 comparing
 answers, asking, findings, exports, scanpath, looker
@@ -40,6 +40,9 @@ __main__
 # Importing these must leave torch out: the exported runtime and the file readers use them where torch is not installed.
 NO_TORCH = (
     "foveate",
+    "foveate.annotations",
+    "foveate.annotations.geojson",
+    "foveate.annotations.reading",
     "foveate.atomic",
     "foveate.config",
     "foveate.core",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -70,4 +71,4 @@ def test_the_table_of_extras_is_that_of_pyproject() -> None:
 
 
 def _distribution(requirement: str) -> str:
-    return requirement.partition(">=")[0].partition("[")[0]
+    return re.split(r"[\[>=]", requirement)[0]

@@ -150,14 +150,14 @@ def test_metrics_are_shares_and_one_for_the_right_answer(case: tuple[Any, Exampl
 
 def test_sharper_answers_are_surer_and_confidence_is_a_probability(case: tuple[Any, Example]) -> None:
     task, example = case
-    before = None
+    before, surer = None, {"confidence", "entropy", "margin"}
     for sharpness in (0.0, 1.0, 3.0, 6.0, 12.0):
         sure = task.certainty(example.answer(sharpness * example.right))
-        assert {"confidence", "entropy", "margin"} <= set(sure) <= {"confidence", "entropy", "margin", "presence"}
+        assert surer <= set(sure) <= surer | {"presence", "finding"}
         assert all(fact.shape == (N,) and not fact.requires_grad for fact in sure.values())
         assert ((sure["confidence"] >= 0) & (sure["confidence"] <= 1 + 1e-5)).all()
         assert (sure["entropy"] <= 1e-6).all()
-        assert before is None or all((sure[key] > before[key]).all() for key in sure if key != "presence")
+        assert before is None or all((sure[key] > before[key]).all() for key in surer)
         before = sure
 
 

@@ -10,8 +10,10 @@ from foveate.cli.data import recipe_of
 from foveate.errors import UsageError
 from foveate.recipes import RECIPES
 from foveate.training.config import ENDLESS, TrainConfig
-from tests.unit.recipes.test_adaglimpse import LAYOUTS
+from tests.unit.recipes import test_adaglimpse, test_big_pictures
 from tests.unit.recipes.test_picture_folder import fill
+
+LAYOUTS = {**test_adaglimpse.LAYOUTS, "big_pictures": test_big_pictures.write}
 
 
 @pytest.fixture(scope="module")

@@ -99,10 +99,10 @@ def test_file_tiles_are_those_that_a_pyramid_of_tiles_would_decode() -> None:
     assert tiles.num_in_file == 8 * 16
 
 
-def facts(presence: Any) -> Facts:
+def facts(presence: Any, finding: Any = None) -> Facts:
     values = np.asarray(presence, np.float64)
-    zeros = np.zeros_like(values)
-    return Facts(looks=zeros, presence=values, kind=zeros + 2, found=zeros, macs=zeros, read_bytes=zeros,
+    found, zeros = values if finding is None else np.asarray(finding, np.float64), np.zeros_like(values)
+    return Facts(looks=zeros, presence=values, finding=found, kind=zeros + 2, found=zeros, macs=zeros, read_bytes=zeros,
                  decoded_px=zeros, full_tiles=zeros, file_tiles=zeros, seconds=zeros)  # fmt: skip
 
 
@@ -110,12 +110,22 @@ def test_thresholds_part_what_can_be_parted() -> None:
     has_target = np.array([True, True, False, False])
     known = facts([[0.9, 0.1], [0.6, 0.9], [0.5, 0.2], [0.1, 0.8]])
     cuts = thresholds(known, has_target)
-    assert cuts[0] == pytest.approx(0.55)
+    assert cuts.sign == ["presence", "presence"], "findings do as well, and no better"
+    assert cuts.least[0] == pytest.approx(0.55)
     right = (says(known, cuts) > 0) == has_target[:, None]
     assert balanced(right, has_target).tolist() == [1.0, 0.75]
     assert says(known, cuts)[0, 0] == 2
     with pytest.raises(DataError, match="scenes without one"):
         thresholds(known, np.ones(4, bool))
+
+
+def test_of_two_signs_the_better_one_is_asked_after_each_number_of_looks() -> None:
+    has_target = np.array([True, True, False, False])
+    known = facts([[0.9, 0.1], [0.6, 0.9], [0.5, 0.2], [0.1, 0.8]], [[0.1, 0.7], [0.6, 0.8], [0.5, 0.2], [0.1, 0.3]])
+    cuts = thresholds(known, has_target)
+    assert cuts.sign == ["presence", "finding"]
+    assert cuts.least == pytest.approx([0.55, 0.5])
+    assert ((says(known, cuts) > 0) == has_target[:, None]).all()
 
 
 def test_differences_are_of_pairs_and_know_when_there_is_none() -> None:

@@ -100,6 +100,20 @@ def test_csv_with_a_line_per_box(tmp_path: Path) -> None:
     assert folder.class_names == ("1", "2")
 
 
+def test_a_box_in_a_corner_of_a_jsonl_is_a_box(tmp_path: Path) -> None:
+    """Its edges are the number 0, which is not nothing."""
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png")
+    rows = [
+        {"path": "a.png", "label": 1, "top": 0, "left": 0, "bottom": 2, "right": 2},
+        {"path": "b.png", "label": 2, "top": None, "left": None, "bottom": None, "right": None},
+    ]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    boxes_px = find_pictures(tmp_path).boxes_px
+    assert boxes_px is not None
+    assert [boxes.tolist() for boxes in boxes_px] == [[[0, 0, 2, 2]], []]
+
+
 def test_jsonl(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png")

@@ -46,3 +46,23 @@ def test_spotting_teaches_heat_from_boxes_or_points_and_not_from_labels() -> Non
     hot = {**heat, "heat": heat["heat"].clone()}
     hot["heat"][1, 0, 2, 1] = 3.0
     assert task.loss(hot, point)[1] < task.loss(heat, point)[1]
+
+
+def test_heat_learned_from_chosen_scenes_is_that_of_scenes_at_large() -> None:
+    """Scenes that hold ten times as many targets: the best heat is then ten times smaller in odds than what is seen."""
+    windows = torch.tensor([[[0, 0, 1, 1.0]]]).repeat(40, 1, 1)
+    boxes = torch.tensor([[[-0.6, -0.6, -0.4, -0.4]]]).repeat(40, 1, 1)
+    holds = (torch.arange(40) < 20)[:, None]  # half of what was drawn; odds 1
+    heat = torch.zeros((), requires_grad=True)
+    optimizer = torch.optim.LBFGS([heat], lr=0.5, max_iter=100)
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        shown = heat.expand(40, 1, 1, 1)
+        given = {"heat": shown, "windows": windows, "valid": torch.ones(40, 1), "weight": torch.ones(40, 1)}
+        loss = heat_loss(given, boxes, holds, gain=torch.full((40,), 10.0)).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    assert abs(heat.exp().item() - 0.1) < 1e-3

@@ -1,0 +1,185 @@
+"""Training on big pictures of which it is known what is where: files, read only where they are looked at.
+
+A training scene is a window of a picture, drawn by its key; to calibrate and to test, scenes are whole pictures. A file
+that cannot be read is skipped, counted and remembered with its reason; it never stops a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from foveate.annotations.annotated import Annotated
+from foveate.core import Scenes
+from foveate.errors import DataError, SceneError, UsageError
+from foveate.geometry.viewpoint import whole_scene
+from foveate.scenes.files import open_files, reader_of
+from foveate.scenes.joined import JoinedScenes
+from foveate.scenes.windows import WindowScenes
+from foveate.training.sources import Batch, Indices
+from foveate.training.window_draw import Crowd, WindowDraw, Windows, draw_windows
+
+SCENES_PER_EPOCH = 4096  # at least: few pictures are many windows
+PROBE_PX = (32, 32)
+
+Boxes = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelKind:
+    """What all pictures are converted to."""
+
+    num_bands: int = 3
+    value_range: tuple[float, float] = (0.0, 255.0)
+
+
+class MarkedSource:
+    """See the module's docstring. ``broken`` maps the files that could not be read to the reason."""
+
+    def __init__(self, marked: Annotated, *, kind: PixelKind, windows: WindowDraw | None = None) -> None:
+        """``windows``: None gives whole pictures. Headers are read now; DataError if no picture can be opened,
+        UsageError for windows of pictures of which only labels are known: nothing says what a window shows."""
+        if windows is not None and not marked.has_places:
+            raise UsageError("windows are drawn, but nothing is marked in the pictures: show them whole")
+        self.marked, self.kind, self.windows = marked, kind, windows
+        self.broken: dict[str, str] = {}
+        self._scenes, self._rows = self._opened()
+        self._place = {row: place for place, row in enumerate(self._rows)}  # of a picture among the scenes
+        self._crowd = Crowd(np.array([len(boxes) for boxes in marked.boxes_px]))
+        self._probed: set[int] = set()
+
+    def __len__(self) -> int:
+        count = len(self._rows)
+        return count if self.windows is None else count * -(-SCENES_PER_EPOCH // count)
+
+    @property
+    def sizes_px(self) -> NDArray[np.int64]:
+        """``[n, 2]`` of the pictures that can be opened."""
+        return self._scenes.sizes_px
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the files' names and sizes, of what is marked in them, and of what is done to them."""
+        marked = self.marked
+        digest = sha256("\n".join(marked.class_names).encode())
+        for path, boxes, classes, label in zip(
+            marked.paths, marked.boxes_px, marked.classes, marked.labels.tolist(), strict=True
+        ):
+            digest.update(f"\n{Path(path).name}\t{_num_bytes(path)}\t{label}\t".encode())
+            digest.update(boxes.tobytes() + classes.tobytes())
+        changes = {**asdict(self.kind), **(asdict(self.windows) if self.windows else {})}
+        told = [f"{name}={value}" for name, value in changes.items()]
+        return "+".join([f"marked-{len(marked)}-{digest.hexdigest()[:16]}", *told])
+
+    def batch(self, indices: Indices, epoch_seed: int) -> Batch:
+        """The given scenes without those of broken files; DataError if all of them are.
+
+        Targets are those of the task ``finding``, labels ``[n]`` alone where nothing is marked; of windows also
+        ``heat_gain`` and ``label_gain`` ``[n]``, what drawing them so has changed (:mod:`.window_draw`)."""
+        numbers = np.asarray(indices, np.int64)
+        rows = np.array(self._rows, np.int64)[numbers % len(self._rows)]
+        good = np.array([self._can_be_read(row) for row in rows.tolist()], np.bool_)
+        if not good.any():
+            why = next((self.broken[self.marked.paths[row]] for row in rows), "none was asked for")
+            raise DataError(f"none of {len(rows)} pictures could be read; the first: {why}")
+        numbers, rows = numbers[good], rows[good]
+        scenes: Scenes = self._scenes.select([self._place[row] for row in rows.tolist()])
+        if not self.marked.has_places:
+            return Batch(scenes=scenes, target=torch.from_numpy(self.marked.labels[rows]), indices=numbers)
+        boxes = [self.marked.boxes_px[row] for row in rows.tolist()]
+        if self.windows is None:
+            target = self._target(rows, boxes, scenes.sizes_px)
+            return Batch(scenes=scenes, target=target, indices=numbers)
+        middles = [(one[:, :2] + one[:, 2:]) / 2.0 for one in boxes]
+        windows = draw_windows(self.windows, scenes.sizes_px, middles, epoch_seed=epoch_seed, indices=numbers)
+        shown = WindowScenes(scenes, windows.boxes_px, windows.mirrored)
+        target = self._target(rows, [_moved(one, windows, row) for row, one in enumerate(boxes)], shown.sizes_px)
+        for name, gain in (("heat_gain", self._crowd.heat_gain), ("label_gain", self._crowd.label_gain)):
+            target[name] = torch.from_numpy(gain(windows.area_frac).astype(np.float32))
+        return Batch(scenes=shown, target=target, indices=numbers)
+
+    def _opened(self) -> tuple[JoinedScenes, list[int]]:
+        """All pictures that can be opened, one batch per reader, and their rows."""
+        rows_of: dict[str, list[int]] = {}
+        for row, path in enumerate(self.marked.paths):
+            try:
+                reader = reader_of(path)
+                self._open(reader, [path])
+            except SceneError as error:
+                self.broken[path] = str(error)
+            else:
+                rows_of.setdefault(reader, []).append(row)
+        if not rows_of:
+            raise DataError(f"none of {len(self.marked)} pictures can be opened; {next(iter(self.broken.values()))}")
+        parts = [self._open(reader, [self.marked.paths[row] for row in rows]) for reader, rows in rows_of.items()]
+        return JoinedScenes(parts), [row for rows in rows_of.values() for row in rows]
+
+    def _open(self, reader: str, paths: list[str]) -> Scenes:
+        return open_files(reader, paths, num_bands=self.kind.num_bands, value_range=self.kind.value_range)
+
+    def _can_be_read(self, row: int) -> bool:
+        """Whether an overview of the picture can be read: tried once."""
+        path = self.marked.paths[row]
+        if row in self._probed:
+            return path not in self.broken
+        self._probed.add(row)
+        try:
+            self._scenes.select([self._place[row]]).read(whole_scene(1), PROBE_PX)
+        except SceneError as error:
+            self.broken[path] = str(error)
+        return path not in self.broken
+
+    def _target(self, rows: Indices, boxes: Sequence[Boxes], sizes_px: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+        """What is known of scenes ``sizes_px`` ``[n, 2]`` that show the given boxes (of each ``[m, 4]``, some outside)
+        of the pictures ``rows``: as :func:`foveate.training.procedural_source.clues`."""
+        most = max(1, int(self._crowd.counts.max(initial=0)))
+        known: dict[str, NDArray[Any]] = {
+            "boxes_px": np.zeros((len(rows), most, 4), np.float32),
+            "classes": np.zeros((len(rows), most), np.int64),
+            "is_target": np.zeros((len(rows), most), np.bool_),
+        }
+        for i, (row, every) in enumerate(zip(rows.tolist(), boxes, strict=True)):
+            middles = (every[:, :2] + every[:, 2:]) / 2
+            shown = ((middles >= 0) & (middles < sizes_px[i])).all(1)
+            count = int(shown.sum())
+            known["boxes_px"][i, :count] = every[shown].clip(0, np.tile(sizes_px[i], 2))
+            known["classes"][i, :count] = self.marked.classes[row][shown] + 1
+            known["is_target"][i, :count] = True
+        known["label"] = self._labels(rows, known["classes"])
+        known["present"] = known["label"] > 0
+        known["is_thing"] = known["is_target"]
+        frame = known["boxes_px"] / np.tile(sizes_px, 2)[:, None] * 2 - 1
+        known["boxes"] = (frame * known["is_target"][..., None]).astype(np.float32)
+        known["place"] = (known["boxes"][:, :1, :2] + known["boxes"][:, :1, 2:]) / 2
+        return {name: torch.from_numpy(value) for name, value in known.items()}
+
+    def _labels(self, rows: Indices, classes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """``[n]``, 0 for none: of a picture that is shown whole what it was given, of a window what most of it is."""
+        if self.windows is None:
+            return self.marked.labels[rows]
+        votes = np.stack([(classes == number).sum(1) for number in range(1, len(self.marked.class_names) + 1)], 1)
+        return np.where(votes.any(1), votes.argmax(1) + 1, 0)
+
+
+def _moved(boxes: Boxes, windows: Windows, row: int) -> Boxes:
+    """Boxes ``[m, 4]`` of a picture in pixels of its window."""
+    top, left, bottom, right = windows.boxes_px[row].tolist()
+    inside = boxes - np.array([top, left, top, left], np.float32)
+    for axis, side in enumerate((bottom - top, right - left)):
+        if windows.mirrored[row, axis]:
+            inside[:, [axis, axis + 2]] = side - inside[:, [axis + 2, axis]]
+    return inside
+
+
+def _num_bytes(path: str) -> int:
+    """-1 of what is no file: an address, or a folder that is a picture."""
+    place = Path(path)
+    return place.stat().st_size if place.is_file() else -1

@@ -1,0 +1,117 @@
+"""Windows of marked pictures, as training gets them: marks follow what a window does, broken files stop nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from foveate.annotations.annotated import Annotated, MarkedPicture, annotated
+from foveate.errors import DataError, UsageError
+from foveate.training.marked_source import MarkedSource, PixelKind
+from foveate.training.window_draw import WindowDraw
+
+KIND = PixelKind()
+SIDES = (300, 400)
+DOT = (255, 0, 0)
+PLACES = {"a.png": [(60, 80), (200, 310)], "b.png": [(120, 40)], "c.png": []}  # middles of 10 px squares
+
+
+def write(folder: Path) -> Annotated:
+    """Grey pictures with a red square wherever something is marked."""
+    marks = []
+    for name, middles in PLACES.items():
+        pixels = np.full((*SIDES, 3), 128, np.uint8)
+        for row, col in middles:
+            pixels[row - 5 : row + 5, col - 5 : col + 5] = DOT
+        Image.fromarray(pixels).save(folder / name)
+        boxes = np.array([[r - 5, c - 5, r + 5, c + 5] for r, c in middles], np.float32).reshape(-1, 4)
+        marks.append(MarkedPicture(path=str(folder / name), boxes_px=boxes, names=("dot", "spot")[: len(middles)]))
+    return annotated(folder, marks, file="marks.csv")
+
+
+def test_whole_pictures_have_their_own_marks(tmp_path: Path) -> None:
+    source = MarkedSource(write(tmp_path), kind=KIND)
+    assert len(source) == 3
+    batch = source.batch(np.arange(3), 0)
+    assert batch.scenes.sizes_px.tolist() == [list(SIDES)] * 3
+    target = batch.target
+    assert target["label"].tolist() == [1, 1, 0]
+    assert target["is_target"].tolist() == [[True, True], [True, False], [False, False]]
+    assert target["classes"].tolist() == [[1, 2], [1, 0], [0, 0]]
+    middles = target["boxes"].unflatten(2, (2, 2)).mean(2)
+    torch.testing.assert_close(middles[1, 0], torch.tensor([120 / 150 - 1, 40 / 200 - 1]))
+    assert "heat_gain" not in target
+
+
+def test_marks_are_where_windows_show_them(tmp_path: Path) -> None:
+    """Read back under every box, also of mirrored windows: it is red there, all over."""
+    source = MarkedSource(write(tmp_path), kind=KIND, windows=WindowDraw(least_px=60, flip=True))
+    seen = 0
+    for epoch in range(4):
+        batch = source.batch(np.arange(60), epoch)
+        target = batch.target
+        boxes = target["boxes"].clamp(-1, 1)
+        inside = target["is_target"] & (boxes == target["boxes"]).all(2)
+        views = torch.cat([(boxes[..., :2] + boxes[..., 2:]) / 2, (boxes[..., 2:] - boxes[..., :2]) / 2 * 0.8], 2)
+        pixels = batch.scenes.read(views.numpy(), (4, 4), inside.numpy()).pixels
+        shown = pixels[inside.numpy()]
+        assert (shown[:, 0] > 200).all()
+        assert (shown[:, 1] < 60).all()
+        seen += len(shown)
+        of_windows = target["label"] > 0
+        assert torch.equal(of_windows, target["is_target"].any(1))
+        assert torch.equal(of_windows, target["present"])
+        assert (target["heat_gain"] >= 0.99).all()
+        assert (target["label_gain"] > 0).all()
+    assert seen > 60
+
+
+def test_a_batch_is_a_function_of_its_keys(tmp_path: Path) -> None:
+    source = MarkedSource(write(tmp_path), kind=KIND, windows=WindowDraw(least_px=60))
+    first, again = (source.batch(np.array([7, 8, 9]), 5) for _ in range(2))
+    assert torch.equal(first.target["boxes"], again.target["boxes"])
+    other = source.batch(np.array([9]), 5)
+    assert torch.equal(other.target["boxes"][0], first.target["boxes"][2])
+    assert len(source) >= 4096
+
+
+def test_a_file_that_is_broken_is_passed_over_and_named(tmp_path: Path) -> None:
+    marked = write(tmp_path)
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[: len(whole) // 2])  # its header is whole
+    (tmp_path / "b.png").write_text("no picture")
+    source = MarkedSource(marked, kind=KIND)
+    assert len(source) == 2
+    batch = source.batch(np.arange(2), 0)
+    assert len(batch.scenes) == 1
+    assert batch.indices.tolist() == [1]
+    assert sorted(Path(path).name for path in source.broken) == ["a.png", "b.png"]
+    (tmp_path / "c.png").unlink()
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(DataError, match="none of 3 pictures can be opened"):
+        MarkedSource(marked, kind=KIND)
+
+
+def test_what_is_learned_from_decides_the_fingerprint(tmp_path: Path) -> None:
+    marked = write(tmp_path)
+    base = MarkedSource(marked, kind=KIND).fingerprint
+    assert MarkedSource(marked, kind=KIND).fingerprint == base
+    assert MarkedSource(marked, kind=KIND, windows=WindowDraw()).fingerprint != base
+    assert MarkedSource(marked.select([0, 2]), kind=KIND).fingerprint != base
+    moved = MarkedPicture(path=marked.paths[1], boxes_px=marked.boxes_px[1] + 1, names=("dot",))
+    rest = [MarkedPicture(path=path) for path in marked.paths if path != moved.path]
+    assert MarkedSource(annotated(tmp_path, [moved, *rest], file="x"), kind=KIND).fingerprint != base
+
+
+def test_labels_alone_are_targets_of_whole_pictures_only(tmp_path: Path) -> None:
+    marked = write(tmp_path)
+    labels = [MarkedPicture(path=path, label=label) for path, label in zip(marked.paths, ("x", "y", ""), strict=True)]
+    known = annotated(tmp_path, labels, file="labels.csv")
+    source = MarkedSource(known, kind=KIND)
+    assert source.batch(np.array([1, 2]), 0).target.tolist() == [2, 0]
+    with pytest.raises(UsageError, match="nothing is marked"):
+        MarkedSource(known, kind=KIND, windows=WindowDraw())
