@@ -29,6 +29,7 @@ from foveate.scenes.scent import scent_of
 from foveate.training.procedural_source import ProceduralSource
 
 TRAINED_PX, GLIMPSE_PX, THING_FRAC, STEPS = 2048, 128, (0.01, 0.0374), 1800
+CORE_PX = GLIMPSE_PX * 3 // 4  # of a look, what it answers for: tiles overlap by the rest
 READS_ALL = "exhaustive"
 FIRST = ("search", READS_ALL)
 TRUSTED_FRAC, SCENT_AUC = 0.95, 0.9
@@ -84,7 +85,7 @@ def _run(cell: Cell, context: Context) -> Values:
     }
     scent = scent_of(scenes_of_size(trained, side, "test").procedural, overview_px=OVERVIEW_PX, num_scenes=SCENT_SCENES)
     return {
-        "readers": {name: _reader(study, parts["calibration"], parts["test"], name) for name in readers},
+        "readers": {name: judged(study, parts["calibration"], parts["test"], name) for name in readers},
         "has_target": parts["test"].has_target.astype(int).tolist(),
         "scent": scent.auc,
         "tiles_in_file": FileTiles((GLIMPSE_PX, GLIMPSE_PX), np.array([[side, side]])).num_in_file,
@@ -102,7 +103,8 @@ def scenes_of_size(trained: Learned, side_px: int, part: str) -> ProceduralSourc
     return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
 
 
-def _reader(study: Study, calibration: Part, test: Part, name: str) -> dict[str, Any]:
+def judged(study: Study, calibration: Part, test: Part, name: str) -> dict[str, Any]:
+    """What a reader is worth after each number of looks, with thresholds of its own."""
     facts = test.facts[name]
     cuts = thresholds(calibration.facts[name], calibration.has_target)
     right = says(facts, cuts) == test.label[:, None]

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import (
+    any_size,
     big_clock,
     big_scenes,
     elastic_cost,
@@ -28,6 +29,7 @@ from benchmarks import (
     looking_pays,
     official,
     reading,
+    refusal,
     search,
     stopping,
 )
@@ -60,6 +62,8 @@ GROUPS = (
     glimpses,
     families,
     big_scenes,
+    any_size,
+    refusal,
     big_clock,
     reading,
     official,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import big_scenes, elastic_cost, executed, official, reading, run, timing
+from benchmarks import any_size, big_scenes, elastic_cost, executed, official, reading, refusal, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
     MAX_DIGITS,
@@ -295,6 +295,35 @@ def test_tiny_big_scenes_are_searched_and_read(context: Context) -> None:
     assert len(found["has_target"]) == SMOKE.big_scenes
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "does not count" in text, "nobody learns to read in three steps"
+
+
+def test_tiny_searches_are_run_at_another_size(context: Context) -> None:
+    groups = any_size.benchmarks(SMOKE)
+    assert run_cells(groups, context, minutes=None).failed == {}
+    results = gather((cell for one in groups for cell in one.cells), context)
+    (found,) = results.values("any_size", "1024")
+    assert len(found["recall"]) == len(SMOKE.any_looks)
+    text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
+    assert "| 1024 | 114 |" in text
+
+
+def test_looks_that_are_needed_lie_between_those_that_were_judged() -> None:
+    curve = {"looks": [0.0, 8.0, 16.0], "recall": [0.0, 0.8, 1.0]}
+    assert any_size._looks_needed([curve]) == pytest.approx(12.0)
+    assert any_size._looks_needed([{**curve, "recall": [0.95, 1.0, 1.0]}]) == 0.0
+    assert any_size._looks_needed([{**curve, "recall": [0.0, 0.5, 0.8]}]) == float("inf")
+
+
+def test_deferring_is_judged_by_what_is_missed() -> None:
+    facts = {
+        "certainty": np.array([0.9, 0.4, 0.9, 0.4]), "has_target": np.array([True, True, True, False]),
+        "search_missed": np.array([True, True, False, False]), "scan_missed": np.array([False, False, True, False]),
+    }  # fmt: skip
+    judged = refusal._judged(facts, 0.5)
+    assert judged == {
+        "num_targets": 3, "deferred": 0.5, "missed_by_search": pytest.approx(2 / 3),
+        "missed_by_scan": pytest.approx(1 / 3), "missed": pytest.approx(1 / 3),
+    }  # fmt: skip
 
 
 def test_tiny_giants_are_read(context: Context) -> None:

@@ -1,0 +1,111 @@
+"""Refusal: a threshold of deferring chosen so that hardly more is missed than by reading everything, put to the test.
+
+Scenes with scent, and scenes in which nothing can be seen from afar, so that a search looks where it pleases. Either
+kind has models of its own, trained on small scenes; the threshold is chosen on some larger ones and judged on others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import mean
+from typing import Any
+
+import numpy as np
+
+from benchmarks.effort import Effort
+from benchmarks.harness import Benchmark, Cell, Context, Results, Values
+from benchmarks.tables import NOT_RUN, Table, at_most, percent
+from benchmarks.training import Learned, Training, learned
+from foveate.episode import Player
+from foveate.evaluation.refusal import Facts, calibrated_risk, searched_and_scanned
+from foveate.scenes.procedural import ProceduralSet
+from foveate.training.procedural_source import ProceduralSource
+
+TRAINED_PX, SIDE_PX, THING_FRAC, STEPS, LOOKS = 512, 1024, (0.04, 0.08), 1200, 32
+RISK, CONFIDENCE = 0.02, 0.95
+SCENTS = {"strong": "with scent", "none": "without scent"}
+FACTS = ("deferred", "missed_by_search", "missed_by_scan", "missed")
+
+
+def training(effort: Effort, seed: int, scent: str) -> Training:
+    steps = effort.steps or STEPS
+    options = {"side_px": TRAINED_PX, "thing_frac": THING_FRAC, "scent": scent, "steps": steps, "amp": "bf16"}
+    return Training(recipe="big_scene", options=options, seed=seed, steps=steps)
+
+
+def benchmarks(effort: Effort) -> list[Benchmark]:
+    cells = [
+        Cell(
+            benchmark="refusal", variant=scent, seed=seed, uses=(training(effort, seed, scent),), priority=8,
+            config={
+                "training": training(effort, seed, scent).plain(), "side_px": SIDE_PX, "looks": LOOKS, "risk": RISK,
+                "confidence": CONFIDENCE, "scenes": effort.refused_scenes,
+            },
+            minutes=2 * effort.refused_scenes / 60,
+        )
+        for scent in SCENTS
+        for seed in effort.seeds
+    ]  # fmt: skip
+    return [Benchmark(name="refusal", title="Not sure: scan", cells=cells, run=_run, tables=_tables)]
+
+
+def _run(cell: Cell, context: Context) -> Values:
+    trained, config = learned(cell.uses[0], context), cell.config
+    system, rows = trained.system.train(False), np.arange(config["scenes"])
+    player = Player(model=system.model, policy=system.policy, task=system.task, max_looks=config["looks"])
+    known, judged = (
+        searched_and_scanned(system, _scenes(trained, part), player, rows=rows) for part in ("calibration", "test")
+    )
+    search = {"max_looks": config["looks"]}
+    threshold = calibrated_risk(known, risk=config["risk"], confidence=config["confidence"], search=search).threshold
+    return {"threshold": threshold, "train_s": trained.seconds, **_judged(judged, threshold)}
+
+
+def _scenes(trained: Learned, part: str) -> ProceduralSource:
+    """Larger scenes with as many things, of the same size in pixels."""
+    source = trained.recipe.calibration if part == "calibration" else trained.recipe.test
+    config = replace(source.procedural.config, size_px=(SIDE_PX, SIDE_PX))
+    return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
+
+
+def _judged(facts: Facts, threshold: float) -> dict[str, Any]:
+    """Shares of the scenes that hold a target; what is deferred is one of all."""
+    is_deferred, present = facts["certainty"] < threshold, facts["has_target"]
+    missed = np.where(is_deferred, facts["scan_missed"], facts["search_missed"])
+    return {
+        "num_targets": int(present.sum()),
+        "deferred": float(is_deferred.mean()),
+        "missed_by_search": float(facts["search_missed"][present].mean()),
+        "missed_by_scan": float(facts["scan_missed"][present].mean()),
+        "missed": float(missed[present].mean()),
+    }
+
+
+# -- all cells ---------------------------------------------------------------------------------------------------------
+
+
+def _tables(results: Results) -> list[Table]:
+    rows, checks = [], []
+    for scent, name in SCENTS.items():
+        values, planned = results.values("refusal", scent), results.planned("refusal", scent)
+        if not values:
+            rows.append([name, NOT_RUN])
+            continue
+        rows.append([name, *(percent([one[fact] for one in values], planned) for fact in FACTS)])
+        more = [one["missed"] - one["missed_by_scan"] for one in values]
+        checks.append(
+            at_most(f"{name}: missed beyond what reading everything misses", more, RISK,
+                    target=f"≤ {100 * RISK:g} points", measured=f"{100 * mean(more):+.1f} points")
+        )  # fmt: skip
+    head = [
+        "scenes",
+        "deferred",
+        "missed by the search alone",
+        "missed by reading everything",
+        "missed, with deferring",
+    ]
+    note = (
+        f"The threshold is for a risk of {RISK:g} at a confidence of {CONFIDENCE:g}; {LOOKS} looks in scenes of "
+        f"{SIDE_PX} px, models trained at {TRAINED_PX} px; deferred scenes are read to the end. Judged on other scenes than it was chosen on."
+    )
+    return [Table(title="", head=head, rows=rows, checks=checks, notes=[note])]
