@@ -106,6 +106,7 @@ def _tables(results: Results) -> list[Table]:
     ]
     note = (
         f"The threshold is for a risk of {RISK:g} at a confidence of {CONFIDENCE:g}; {LOOKS} looks in scenes of "
-        f"{SIDE_PX} px, models trained at {TRAINED_PX} px; deferred scenes are read to the end. Judged on other scenes than it was chosen on."
+        f"{SIDE_PX} px, models trained at {TRAINED_PX} px; deferred scenes are read to the end. Judged on others than "
+        "it was chosen on."
     )
     return [Table(title="", head=head, rows=rows, checks=checks, notes=[note])]

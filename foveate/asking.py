@@ -110,6 +110,21 @@ class Planner:
             scans=asked.on_defer == "scan",
         )
 
+    def remark(self, asked: Asked) -> str | None:
+        """What to know before relying on it: a budget above what all looks took in the calibration buys no more."""
+        if self.budgets is None or asked.budget is None or asked.stop_rule == NO_RULE:
+            return None
+        wanted = Budget.parse(asked.budget)
+        _, most = self.budgets.extremes(wanted.unit, rule=asked.stop_rule)
+        if wanted.amount <= most.amount:
+            return None
+        data = TASKS.facts(self.system.spec.task.name).get("held_out", "RECIPE")
+        return (
+            f"beware: {self.name} was calibrated for budgets of up to {most}; {wanted} buys no more than that. To look "
+            f"further, run `foveate calibrate {self.name} --data {data} --looks N`, or give --stop-rule none --limit "
+            f'"{wanted}"'
+        )
+
     def _check_looks(self, looks: Any) -> None:
         if looks is not None and (not isinstance(looks, int) or looks < 0):
             raise UsageError(f"max_looks is {looks!r}; it must be a whole number of at least 0")

@@ -89,6 +89,7 @@ def find(
     """
     if model is None:
         raise UsageError(choose_a_model(_finding_tasks()))
+    from foveate.asking import Asked
     from foveate.cli.device import pick_device
     from foveate.cli.find_results import failures, save_all, tell_what_is_saved
     from foveate.finding import check_finds
@@ -108,6 +109,8 @@ def find(
     )
     looker = order.looker()
     check_finds(looker, **asked)
+    if beware := looker.planner.remark(Asked.of(asked)):
+        note(beware)
     path = _manifest_place(out, places)
     header, earlier = _earlier(path, order, resume=resume)
     run = Run(paths, sheets, earlier)

@@ -67,6 +67,7 @@ def look(
     """
     if model is None:
         raise UsageError(choose_a_model())
+    from foveate.asking import Asked
     from foveate.atomic import make_folder
     from foveate.cli.device import pick_device
     from foveate.looker import load
@@ -79,6 +80,8 @@ def look(
         "budget": budget, "limit": limit or None, "stop_rule": stop_rule, "max_looks": max_looks,
         "defer_below": defer_below, "on_defer": on_defer,
     }  # fmt: skip
+    if beware := looker.planner.remark(Asked.of(asked)):
+        note(beware)
     looker.warm_up()  # or the first picture's seconds would be those of a start
     answers = looker.look_many(
         paths, batch_size=_batch_size(looker, batch_size, budget), on_error="give", trail=draw, **asked

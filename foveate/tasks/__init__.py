@@ -49,6 +49,7 @@ TASKS.register(
     config="foveate.tasks.finding:FindingConfig",
     does="find",
     command="find",
+    held_out="FOLDER|RECIPE",
     summary="which of several things is there, if any, and where are all of them",
 )
 TASKS.register(

@@ -13,6 +13,7 @@ from PIL import Image
 
 import foveate
 from foveate.answers import Answer, Failure
+from foveate.asking import Asked
 from foveate.episode import Player
 from foveate.errors import BudgetError, FoveateError, IncompatibleError, SceneError, UsageError
 from foveate.evaluation.record import here
@@ -288,6 +289,17 @@ def test_advice_to_calibrate_names_data_of_the_task_and_rules_that_the_model_can
         blind.look(pictures(1)[0], budget="2 looks")
     with pytest.raises(UsageError, match=r"'value' needs a critic, .* lacks: choose one of confidence, "):
         blind.look(pictures(1)[0], stop_rule="value")
+
+
+def test_a_budget_above_all_that_was_calibrated_is_remarked(looker: Looker) -> None:
+    assert looker.budgets is not None
+    _, most = looker.budgets.extremes("looks")
+    for asked in ({}, {"budget": str(most)}, {"stop_rule": "none"}, {"max_looks": 200}):
+        assert looker.planner.remark(Asked.of(asked)) is None
+    told = looker.planner.remark(Asked.of({"budget": "200 looks"}))
+    assert told is not None
+    assert f"budgets of up to {most}; 200 looks buys no more" in told
+    assert "foveate calibrate MODEL --data FOLDER --looks N" in told
 
 
 def test_impossible_budgets_name_the_nearest(looker: Looker) -> None:
