@@ -26,6 +26,7 @@ from foveate.training.marked_source import MarkedSource, PixelKind
 from foveate.training.window_draw import WindowDraw
 
 MINUTES = 20.0
+FRONTIER_SIZE = 1024  # cells that are remembered: pictures may hold hundreds of things
 LARGE_CONTEXT = 2.0  # things of up to half a look are seen whole
 PARTS = ("train", "calibrate", "test")
 
@@ -74,7 +75,7 @@ def big_pictures(
         system=zoom_system(
             ("none", *marked.class_names),
             glimpse_px=glimpse_px,
-            model={"num_bands": bands, "value_range": value_range, **sizes},
+            model={"num_bands": bands, "value_range": value_range, "frontier_size": FRONTIER_SIZE, **sizes},
         ),
         train=zoom_training(
             steps=ENDLESS if steps is None else steps,

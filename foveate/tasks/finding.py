@@ -32,7 +32,7 @@ class FindingConfig(ClassificationConfig):
 
     min_score: float = 0.5
     """Findings that are less likely are no answer."""
-    most_findings: int = 32
+    most_findings: int = 256
     """Of one scene."""
 
     def __post_init__(self) -> None:
@@ -69,7 +69,8 @@ class Finding:
     def certainty(self, prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Also ``finding``: how likely the likeliest finding is."""
         known = self._spotting.certainty(_checked(prediction)["logits"])
-        return {**known, "finding": self._merged(prediction, at_most=1).score[:, 0]}
+        likeliest = merged(prediction["things"].detach(), prediction["mass"], at_most=1)
+        return {**known, "finding": likeliest.score[:, 0]}
 
     def metrics(self, prediction: Mapping[str, Tensor], target: Target) -> Mapping[str, Tensor]:
         """``correct``, of the label; where boxes are known also ``recall``, the share of targets that are found (1 in a
@@ -102,9 +103,10 @@ class Finding:
             answers.append({**label, "findings": findings})
         return answers
 
-    def _merged(self, prediction: Mapping[str, Tensor], *, at_most: int | None = None) -> Merged:
-        most = self.config.most_findings if at_most is None else at_most
-        return merged(prediction["things"].detach(), prediction["mass"], at_most=most)
+    def _merged(self, prediction: Mapping[str, Tensor]) -> Merged:
+        asked = self.config
+        things = prediction["things"].detach()
+        return merged(things, prediction["mass"], at_most=asked.most_findings, least=asked.min_score)
 
     def _found(self, found: Merged, boxes: Tensor, is_target: Tensor) -> dict[str, Tensor]:
         is_found = found.score >= self.config.min_score

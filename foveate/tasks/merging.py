@@ -5,14 +5,17 @@ Shape letters: n scenes, f cells, q findings, c classes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from foveate.rows import Rowwise
 
 LEAST_MASS = 1e-9
+MOST_CELLS = 32  # of one thing
+MOST_SCORE = 1 - 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +27,16 @@ class Merged(Rowwise):
     classes: Tensor  # [n, q, c] logits
 
 
-def merged(things: Tensor, mass: Tensor, *, at_most: int) -> Merged:
+def merged(things: Tensor, mass: Tensor, *, at_most: int, least: float = 0.0) -> Merged:
     """Cells whose things ``[n, f, 4 + c]`` have their middles in the box of the likeliest are one finding, whose
-    expected count is the sum of their ``mass`` ``[n, f]`` and whose place their mean; then again with what is left."""
-    left, found, chance = mass.clone(), [], []
-    for _ in range(min(at_most, mass.shape[1])):
+    expected count is the sum of their ``mass`` ``[n, f]`` and whose place their mean; then again with what is left.
+
+    Findings of a score below ``least`` are none: where only such are left, nothing more is looked for."""
+    count, hopeless = min(at_most, mass.shape[1]), -math.log1p(-min(least, MOST_SCORE)) / MOST_CELLS
+    left = mass.clone()
+    found: list[Tensor] = []
+    chance: list[Tensor] = []
+    while len(found) < count and (not found or float(left.max()) >= hopeless):
         best = things.gather(1, left.argmax(1)[:, None, None].expand(-1, 1, things.shape[2]))
         is_same = ((things[..., :2] - best[..., :2]).abs() <= best[..., 2:4]).all(-1)
         share = left * is_same
@@ -37,6 +45,10 @@ def merged(things: Tensor, mass: Tensor, *, at_most: int) -> Merged:
         chance.append(-torch.expm1(-total))
         left = left.masked_fill(is_same, 0.0)
     each, score = torch.stack(found, 1), torch.stack(chance, 1)
+    score = score * (score >= least)
     order = score.argsort(dim=1, descending=True, stable=True)
-    each = each.gather(1, order[..., None].expand_as(each))
-    return Merged(boxes=each[..., :4], score=score.gather(1, order), classes=each[..., 4:])
+    none = (0, count - len(found))
+    each = nn.functional.pad(each.gather(1, order[..., None].expand_as(each)), (0, 0, *none))
+    score = nn.functional.pad(score.gather(1, order), none)
+    each = each * (score > 0)[..., None]
+    return Merged(boxes=each[..., :4], score=score, classes=each[..., 4:])

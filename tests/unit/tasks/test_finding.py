@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from foveate.errors import IncompatibleError, UsageError
 from foveate.tasks.finding import Finding, FindingConfig
@@ -25,6 +27,22 @@ def test_cells_of_one_thing_add_up_and_others_stay_apart() -> None:
     assert found.score[0].tolist() == pytest.approx([1 - 2.718281828**-3, 1 - 2.718281828**-1, 0.0])
     torch.testing.assert_close(found.boxes[0, 1], torch.tensor([0.0, 0.02, 0.1, 0.1]))
     assert found.classes[0, :2].argmax(1).tolist() == [1, 0]
+
+
+@given(st.integers(0, 1 << 30), st.sampled_from([0.05, 0.5, 0.9, 1.0]))
+def test_findings_that_are_too_unlikely_are_not_looked_for(seed: int, least: float) -> None:
+    """All others are the same, and of each scene whatever is in the next."""
+    rng = torch.Generator().manual_seed(seed)
+    places = torch.rand((3, 20, 2), generator=rng) * 2 - 1
+    things = torch.cat([places, torch.full((3, 20, 2), 0.1), torch.rand((3, 20, 2), generator=rng)], 2)
+    mass = torch.rand((3, 20), generator=rng) ** 4 * torch.tensor([[3.0], [1.0], [0.02]])
+    every, some = merged(things, mass, at_most=12), merged(things, mass, at_most=12, least=least)
+    counts = every.score >= least
+    torch.testing.assert_close(some.score, every.score * counts)
+    torch.testing.assert_close(some.boxes * counts[..., None], every.boxes * counts[..., None])
+    alone = merged(things[2:], mass[2:], at_most=12, least=least)
+    torch.testing.assert_close(alone.score[0], some.score[2])
+    torch.testing.assert_close(alone.boxes[0], some.boxes[2])
 
 
 def test_answers_hold_what_is_likely_best_first() -> None:
