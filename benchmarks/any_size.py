@@ -23,13 +23,15 @@ SEARCH, MOST_SEEN = "search", 0.9
 def benchmarks(effort: Effort) -> list[Benchmark]:
     cells = [
         Cell(
-            benchmark="any_size", variant=str(side), seed=seed, uses=(training(effort, seed),), priority=8,
+            benchmark="any_size", variant=f"{encoder}-{side}", seed=seed, uses=(training(effort, seed, encoder),),
+            priority=8 if encoder == "small" else 9,
             config={
-                "training": training(effort, seed).plain(), "side_px": side, "looks": effort.any_looks,
+                "training": training(effort, seed, encoder).plain(), "side_px": side, "looks": effort.any_looks,
                 "scenes": effort.any_scenes,
             },
             minutes=2 * effort.any_scenes / 60,
         )
+        for encoder in effort.big_encoders
         for side in effort.any_sides_px
         for seed in effort.seeds
     ]  # fmt: skip
@@ -54,15 +56,31 @@ def _run(cell: Cell, context: Context) -> Values:
 
 
 def _tables(results: Results) -> list[Table]:
-    sides = [int(variant) for variant in results.variants("any_size")]
-    found = {side: results.values("any_size", str(side)) for side in sides}
-    rows = [_row(side, found[side], results.planned("any_size", str(side))) for side in sides]
+    encoders = dict.fromkeys(variant.split("-")[0] for variant in results.variants("any_size"))
+    return [_table(results, encoder) for encoder in encoders]
+
+
+def _table(results: Results, encoder: str) -> Table:
+    variants = [variant for variant in results.variants("any_size") if variant.startswith(f"{encoder}-")]
+    found = {int(variant.split("-")[1]): results.values("any_size", variant) for variant in variants}
+    planned = results.planned("any_size", variants[0])
     note = (
         f"Things keep their share of the side. Until {MOST_SEEN:.0%} are seen: tiles after which so many targets were "
         "looked at as closely as can be; in a straight line between the numbers of looks that are judged."
     )
-    head = ["side, px", "tiles in all", "balanced accuracy", "targets seen closely", f"tiles until {MOST_SEEN:.0%} are"]
-    return [Table(title="", head=head, rows=rows, checks=_checks(found), notes=[note])]
+    return Table(
+        title=f"Encoder {encoder}",
+        head=[
+            "side, px",
+            "tiles in all",
+            "balanced accuracy",
+            "targets seen closely",
+            f"tiles until {MOST_SEEN:.0%} are",
+        ],
+        rows=[_row(side, values, planned) for side, values in found.items()],
+        checks=_checks(found),
+        notes=[note],
+    )
 
 
 def _row(side: int, values: list[Values], planned: int) -> list[str]:

@@ -41,6 +41,8 @@ class Effort:
     """Of the tiled TIFFs: 0.1 and 1.07 gigapixels."""
     regions: int = 300
     """Looks at each of them."""
+    big_encoders: tuple[str, ...] = ("small", "efficientnet_lite0")
+    """Of the search of big scenes."""
     big_sides_px: tuple[int, ...] = (2048, 4096)
     """Of the scenes that are searched and read in full."""
     clock_sides_px: tuple[int, ...] = (4096, 10_240, 24_576)
@@ -68,6 +70,6 @@ SMOKE = Effort(
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
     elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
-    big_sides_px=(512,), big_scenes=4, big_looks=(0, 8), clock_sides_px=(512,), any_sides_px=(512, 1024), any_scenes=4,
-    any_looks=(0, 8), refused_scenes=4,
+    big_encoders=("small",), big_sides_px=(512,), big_scenes=4, big_looks=(0, 8), clock_sides_px=(512,),
+    any_sides_px=(512, 1024), any_scenes=4, any_looks=(0, 8), refused_scenes=4,
 )  # fmt: skip

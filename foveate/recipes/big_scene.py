@@ -37,8 +37,8 @@ def big_scene(
     """Square scenes of any size, 8 looks per step: an overview, then ever closer. ``thing_frac`` are the sides of the
     smallest and largest thing, as shares of the scene's: 0.07 to 0.5 % of its area. ``scent``: what is seen of things
     from afar; where it is "none", looks find them by chance. ``encoder`` "efficientnet_lite0" begins with ImageNet's
-    weights (extra ``pretrained``); its steps take two to six times as long. ``amp`` "bf16" takes half the time where
-    the processor knows such numbers (avx512_bf16 in its flags, or a GPU)."""
+    weights, of which the first layers stay (extra ``pretrained``); its steps take up to three times as long. ``amp``
+    "bf16" takes half the time where the processor knows such numbers (avx512_bf16 in its flags, or a GPU)."""
     if side_px < SMALLEST_PX:
         raise UsageError(f"side_px is {side_px}; it must be at least {SMALLEST_PX}")
     changes = encoder_changes(encoder)

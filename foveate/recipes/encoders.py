@@ -30,7 +30,8 @@ ENCODERS: Mapping[str, EncoderChanges] = {
             "mean": (MEAN,) * 3,
             "std": (STD,) * 3,
         },
-        train={"lr": 1e-3},
+        # Edges and colours are known: to learn them again would take as long as all the rest.
+        train={"lr": 1e-3, "frozen": ("net.net.conv_stem", "net.net.bn1", "net.net.blocks.0", "net.net.blocks.1")},
     ),
 }
 

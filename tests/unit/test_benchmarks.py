@@ -289,7 +289,7 @@ def test_tiny_big_scenes_are_searched_and_read(context: Context) -> None:
     outcome = run_cells(groups, context, minutes=None)
     assert outcome.failed == {}
     results = gather((cell for one in groups for cell in one.cells), context)
-    (found,) = results.values("big_scenes", "presence-512")
+    (found,) = results.values("big_scenes", "small-512")
     assert found["readers"]["exhaustive"]["recall"] == [1.0]
     assert found["readers"]["search"]["looks"] == list(SMOKE.big_looks)
     assert len(found["has_target"]) == SMOKE.big_scenes
@@ -301,7 +301,7 @@ def test_tiny_searches_are_run_at_another_size(context: Context) -> None:
     groups = any_size.benchmarks(SMOKE)
     assert run_cells(groups, context, minutes=None).failed == {}
     results = gather((cell for one in groups for cell in one.cells), context)
-    (found,) = results.values("any_size", "1024")
+    (found,) = results.values("any_size", "small-1024")
     assert len(found["recall"]) == len(SMOKE.any_looks)
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "| 1024 | 114 |" in text
