@@ -7,6 +7,7 @@ built by that, to give what the model wants; another gives what it has, and what
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from os import PathLike, fspath
 from typing import Any, cast
@@ -60,14 +61,25 @@ def file_suffixes() -> tuple[str, ...]:
     return tuple(dict.fromkeys(suffix for kind in _file_types() for suffix in _suffixes(kind)))
 
 
-def open_files(reader: str, paths: Sequence[str], *, num_bands: int, value_range: tuple[float, float]) -> Scenes:
+def open_files(
+    reader: str,
+    paths: Sequence[str],
+    *,
+    num_bands: int,
+    value_range: tuple[float, float],
+    cache_bytes: int | None = None,
+) -> Scenes:
     """A scene batch of files that one scene type reads, for a model that wants these bands and this range.
 
-    Raises SceneError for a file that cannot be read, IncompatibleError for a model that no file can serve."""
+    ``cache_bytes`` of what was decoded are kept, by a type that can be told; None: as many as it likes. Raises
+    SceneError for a file that cannot be read, IncompatibleError for a model that no file can serve."""
     kind: Any = SCENES.get(reader)
     if not hasattr(kind, "for_model"):
         return cast(Scenes, kind(paths))
-    return cast(Scenes, kind.for_model(paths, num_bands=num_bands, value_range=value_range))
+    options: dict[str, Any] = {"num_bands": num_bands, "value_range": value_range}
+    if cache_bytes is not None and "cache_bytes" in inspect.signature(kind.for_model).parameters:
+        options["cache_bytes"] = cache_bytes
+    return cast(Scenes, kind.for_model(paths, **options))
 
 
 def _file_types() -> list[str]:

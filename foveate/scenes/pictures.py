@@ -71,9 +71,16 @@ class PictureScenes:
         self._kept = _Kept(cache_bytes)
 
     @classmethod
-    def for_model(cls, paths: Sequence[str], *, num_bands: int, value_range: tuple[float, float]) -> Self:
+    def for_model(
+        cls,
+        paths: Sequence[str],
+        *,
+        num_bands: int,
+        value_range: tuple[float, float],
+        cache_bytes: int = CACHE_BYTES,
+    ) -> Self:
         """Files decoded to what a model wants; raises IncompatibleError if no mode gives that."""
-        return cls(paths, mode=mode_for(num_bands, value_range))
+        return cls(paths, mode=mode_for(num_bands, value_range), cache_bytes=cache_bytes)
 
     def __len__(self) -> int:
         return len(self._file_of)

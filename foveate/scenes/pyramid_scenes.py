@@ -85,9 +85,16 @@ class PyramidScenes:
         return picture
 
     @classmethod
-    def for_model(cls, paths: Sequence[Any], *, num_bands: int, value_range: tuple[float, float]) -> Self:
+    def for_model(
+        cls,
+        paths: Sequence[Any],
+        *,
+        num_bands: int,
+        value_range: tuple[float, float],
+        cache_bytes: int = CACHE_BYTES,
+    ) -> Self:
         """Pictures converted to what a model wants; raises IncompatibleError if that cannot be."""
-        return cls(paths, num_bands=num_bands, value_range=value_range)
+        return cls(paths, num_bands=num_bands, value_range=value_range, cache_bytes=cache_bytes)
 
     @property
     def skipped_looks(self) -> NDArray[np.int64]:

@@ -24,6 +24,7 @@ from foveate.geometry.viewpoint import whole_scene
 from foveate.scenes.files import open_files, reader_of
 from foveate.scenes.joined import JoinedScenes
 from foveate.scenes.windows import WindowScenes
+from foveate.training.kept import CACHE_BYTES
 from foveate.training.sources import Batch, Indices
 from foveate.training.window_draw import Crowd, WindowDraw, Windows, draw_windows
 
@@ -123,7 +124,10 @@ class MarkedSource:
         return JoinedScenes(parts), [row for rows in rows_of.values() for row in rows]
 
     def _open(self, reader: str, paths: list[str]) -> Scenes:
-        return open_files(reader, paths, num_bands=self.kind.num_bands, value_range=self.kind.value_range)
+        kind = self.kind
+        return open_files(
+            reader, paths, num_bands=kind.num_bands, value_range=kind.value_range, cache_bytes=CACHE_BYTES
+        )
 
     def _can_be_read(self, row: int) -> bool:
         """Whether an overview of the picture can be read: tried once."""
