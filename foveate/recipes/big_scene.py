@@ -17,6 +17,7 @@ from foveate.recipes.zoom_parts import zoom_system, zoom_training
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet, Scent
 from foveate.training.procedural_source import ProceduralSource, clues, crowded
 
+VARIANTS = 6  # of every digit: there are but a hundred of each class to learn from
 SMALLEST_PX = 512  # below, plates are too small to write on
 
 
@@ -44,7 +45,7 @@ def big_scene(
     changes = encoder_changes(encoder)
     low, high = (round(share * side_px) for share in thing_frac)
     scenes = ProceduralConfig(size_px=(side_px, side_px), object_size_px=(low, high), classes=classes, scent=scent)
-    many = replace(scenes, num_objects=(2, 12), num_distractors=(8, 16), none_frac=0.3)
+    many = replace(scenes, num_objects=(2, 12), num_distractors=(8, 16), none_frac=0.3, variants=VARIANTS)
     return Recipe(
         name="big_scene",
         system=zoom_system(("none", *ProceduralSet(scenes).class_names), glimpse_px=glimpse_px, model=changes.model),

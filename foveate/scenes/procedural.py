@@ -53,6 +53,8 @@ class ProceduralConfig:
     """A name that :func:`~foveate.scenes.cutouts.load_cutouts` knows."""
     classes: tuple[str, ...] | None = ("3", "5", "8")
     """Classes or categories of the targets; None: all."""
+    variants: int = 0
+    """Warped versions of every cut-out, in training scenes only: more hands than there are writers."""
     num_objects: tuple[int, int] = (1, 1)
     """(fewest, most) targets of a scene that has any."""
     none_frac: float = 0.5
@@ -88,7 +90,7 @@ class ProceduralConfig:
             if not least <= low <= high:
                 raise UsageError(f"{name} is {(low, high)}; it must be (low, high) with {least} <= low <= high")
         check_numbers(self, "none_frac", "contrast", "clutter", least=0, most=1)
-        check_numbers(self, "margin_px", "gap_px", least=0)
+        check_numbers(self, "margin_px", "gap_px", "variants", least=0)
         if self.mark_px < 2:
             raise UsageError(f"mark_px is {self.mark_px}; a cut-out needs at least 2 px to be seen")
         allowed: dict[str, tuple[Any, ...]] = {
@@ -131,12 +133,16 @@ class ProceduralSet:
     @property
     def class_names(self) -> tuple[str, ...]:
         """Of the targets."""
-        return self._targets.class_names
+        plain = self._plain  # warped versions take seconds to make
+        return plain.class_names if self.config.classes is None else plain.only(self.config.classes).class_names
 
     @cached_property
     def fingerprint(self) -> str:
         """Name and hash of all that decides the pixels of a key."""
-        parts = [RENDERER_VERSION, POOL_SEED, self.split, asdict(self.config), self._alphabet.sha256]
+        config = asdict(self.config)
+        if not config["variants"]:
+            del config["variants"]  # scenes from before there were any stay what they were
+        parts = [RENDERER_VERSION, POOL_SEED, self.split, config, self._plain.sha256]
         parts.append(photos_fingerprint(self.split))
         digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         return f"procedural-{self.config.cutouts}-{digest[:16]}"
@@ -172,12 +178,13 @@ class ProceduralSet:
         return int.from_bytes(digest[:8], "little", signed=True)
 
     @cached_property
-    def _alphabet(self) -> CutoutSet:
+    def _plain(self) -> CutoutSet:
         return load_cutouts(self.config.cutouts).split(self.split)
 
     @cached_property
-    def _targets(self) -> CutoutSet:
-        return self._alphabet if self.config.classes is None else self._alphabet.only(self.config.classes)
+    def _alphabet(self) -> CutoutSet:
+        is_varied = self.config.variants and self.split == "train"
+        return self._plain.varied(self.config.variants) if is_varied else self._plain
 
     @cached_property
     def _pool(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

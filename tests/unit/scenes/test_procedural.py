@@ -306,3 +306,17 @@ def test_no_scenes_are_a_batch_too() -> None:
     scenes, targets = ProceduralSet(SMALL).batch(np.zeros(0, np.int64), 0)
     assert scenes.read(np.zeros((0, 2, 4), np.float32), (5, 6)).pixels.shape == (0, 2, 3, 5, 6)
     assert targets["boxes_px"].shape == (0, 1, 4)
+
+
+def test_warped_cut_outs_are_for_training_alone_and_change_nothing_where_there_are_none() -> None:
+    plain = ProceduralConfig(size_px=(1024, 1024))
+    varied = replace(plain, variants=1)
+    assert ProceduralSet(plain).fingerprint == ProceduralSet(replace(varied, variants=0)).fingerprint
+    assert ProceduralSet(plain).fingerprint != ProceduralSet(varied).fingerprint
+    assert ProceduralSet(plain).class_names == ProceduralSet(varied).class_names
+    many, few = (ProceduralSet(varied, split=split) for split in ("train", "test"))
+    assert len(many._alphabet.labels) == 2 * len(ProceduralSet(plain)._alphabet.labels)
+    assert len(few._alphabet.labels) == len(ProceduralSet(plain, split="test")._alphabet.labels)
+    batch, targets = many.batch(np.arange(6), 0)
+    assert set(targets["labels"][targets["labels"] >= 0].tolist()) <= {0, 1, 2}
+    assert batch.read(whole_scene(6), (32, 32)).pixels.std() > 0
