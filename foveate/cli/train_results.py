@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from foveate.system import System
     from foveate.training.trainer import TrainResult
 
+STEPS = 2.0  # of a policy, that the suggested budget is for
 STATIC_SHARE = 0.25  # of the training's seconds: a small net on thumbnails takes many more steps in them
 
 
@@ -50,7 +51,7 @@ def finish(
     save(system, folder / "model", provenance=provenance(recipe, result), budgets=budgets)
     asked = min(max_scenes, len(recipe.test))
     note(f"measuring on {counted(asked, 'test scene')}, beside the same weights with random looks")
-    budget = f"{min(2.0, num_looks / 2):g} looks"
+    budget = f"{min(STEPS * system.policy.noise_shape[0], num_looks / 2):g} looks"
     rows = measured(recipe, system, budgets.stopper(budget), num_scenes=asked, budget=budget)
     count = rows[0].num_scenes  # without the broken files
     static = opponent(recipe, system, seconds=STATIC_SHARE * result.seconds, num_scenes=asked, device=device)
