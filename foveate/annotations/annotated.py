@@ -103,7 +103,8 @@ def annotated(root: str | os.PathLike[str], marks: Sequence[MarkedPicture], *, f
     """Put together what ``file`` says of pictures, each of which is there once.
 
     A picture's label is the one that is said, else the class of most of its boxes, of equally many the first. Raises
-    DataError, which names the file, for no pictures, for none in which anything is marked, and for a box of "none"."""
+    DataError, which names the file, for no pictures, for none in which anything is marked, for a box of "none", and for
+    a label that is no text."""
     if not marks:
         raise DataError(f"{file}: names no pictures; needed is at least one, with what is marked in it")
     _check_names(marks, file)
@@ -163,6 +164,9 @@ def _check_names(marks: Sequence[MarkedPicture], file: str) -> None:
                 f"{file}: a box in {one.path} is labelled {wrong[0]!r}, which says that nothing is there: "
                 "give it another label, or remove it"
             )
+        strange = [name for name in (*one.names, one.label) if any("\ud800" <= letter <= "\udfff" for letter in name)]
+        if strange:
+            raise DataError(f"{file}: a label in {one.path} is {strange[0]!r}, which is no text: give it another one")
 
 
 def _most(classes: NDArray[np.int64]) -> int:

@@ -20,19 +20,19 @@ def checked(box_px: Box, *, size_px: tuple[int, int] | None = None, most_outside
     before the picture's corner; where the size is known, one that sticks out by more than ``most_outside_px``."""
     top, left, bottom, right = box_px
     if not all(abs(side) < MOST_PX for side in box_px):
-        raise ValueError(f"{_said(box_px)} is not finite, or larger than any picture")
+        raise ValueError(f"{said(box_px)} is not finite, or larger than any picture")
     if top >= bottom or left >= right:
-        raise ValueError(f"{_said(box_px)} is empty")
+        raise ValueError(f"{said(box_px)} is empty")
     if size_px is None:
         if top < 0 or left < 0:
-            raise ValueError(f"{_said(box_px)} is negative")
+            raise ValueError(f"{said(box_px)} is negative")
         return box_px
     height, width = size_px
     if max(-top, -left, bottom - height, right - width) > most_outside_px:
-        raise ValueError(f"{_said(box_px)} sticks out of a picture of {height} x {width} px")
+        raise ValueError(f"{said(box_px)} sticks out of a picture of {height} x {width} px")
     cut = max(top, 0.0), max(left, 0.0), min(bottom, float(height)), min(right, float(width))
     if cut[0] >= cut[2] or cut[1] >= cut[3]:
-        raise ValueError(f"{_said(box_px)} lies outside of a picture of {height} x {width} px")
+        raise ValueError(f"{said(box_px)} lies outside of a picture of {height} x {width} px")
     return cut
 
 
@@ -49,5 +49,6 @@ def as_array(boxes_px: Sequence[Box]) -> NDArray[np.float32]:
     return np.array(boxes_px, np.float32).reshape(-1, 4)
 
 
-def _said(box_px: Box) -> str:
+def said(box_px: Sequence[float]) -> str:
+    """For a message."""
     return "the box (top {:g}, left {:g}, bottom {:g}, right {:g})".format(*box_px)

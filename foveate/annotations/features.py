@@ -48,6 +48,7 @@ def _feature(file: MarksFile, where: str, one: Mapping[str, Any]) -> Feature:
         found = outlines(one.get("geometry"))
     except ValueError as error:
         raise DataError(f"{where}: {error}; mend or remove it") from error
+    properties = {str(name).strip().lower(): value for name, value in properties.items()}
     picture = first_given(properties, PICTURES)
     return Feature(
         where=where,

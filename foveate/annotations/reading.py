@@ -11,6 +11,9 @@ from foveate.annotations.annotated import Annotated, annotated
 from foveate.annotations.source import MarksFile
 from foveate.errors import DataError, UsageError
 from foveate.registry import resolve
+from foveate.scenes.files import is_scene
+from foveate.scenes.folders import subfolders
+from foveate.scenes.label_files import LABEL_FILE_NAMES, read_labels
 
 STEMS = ("annotations", "labels")
 HEAD_BYTES = 1 << 16
@@ -33,11 +36,13 @@ def read_annotations(place: str | PathLike[str], *, point_px: float = 32.0) -> A
 def is_annotated(place: str | PathLike[str]) -> bool:
     """Whether :func:`read_annotations` is for this place: it is a file that marks places, or a folder that holds one.
 
-    Only the beginning of a file is read, and no mistake in it is an error here."""
+    Only the beginning of a file is read, and no mistake in it is an error here. One called ``annotations`` has mistakes
+    if it marks no places, and nothing there says of which class the pictures are: reading tells which."""
     path = Path(place)
     if path.is_file():
         return any(_marks_places(path, name) for name in _answering(path))
-    return path.is_dir() and any(_looks_it(file) for file in _files_in(path))
+    files = _files_in(path) if path.is_dir() else []
+    return any(_looks_it(file) or (file.name.startswith(STEMS[0]) and not _classifies(path, file)) for file in files)
 
 
 def _file_at(place: Path) -> Path:
@@ -97,6 +102,18 @@ def _format_of(file: MarksFile) -> str:
 def _marks_places(file: Path, name: str) -> bool:
     asked = ANNOTATIONS.facts(name).get("marks_places")
     return asked is None or bool(resolve(asked)(file))
+
+
+def _classifies(folder: Path, file: Path) -> bool:
+    """Whether there are folders of classes, or labels, of which the file may be one."""
+    if any(not is_scene(inside.path) for inside in subfolders(folder)):
+        return True
+    if any((folder / name).is_file() for name in LABEL_FILE_NAMES):
+        return True
+    try:
+        return bool(read_labels(file))
+    except DataError:
+        return False
 
 
 def _looks_it(file: Path) -> bool:

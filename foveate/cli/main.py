@@ -6,13 +6,14 @@ Adding a command is one file beside this one, with one annotated function, and o
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import foveate
-from foveate.cli.output import guard, say
+from foveate.cli.output import guard, note, say
 from foveate.cli.plugins import load_plugins
 from foveate.errors import UsageError, suggest
 from foveate.registry import resolve
@@ -45,7 +46,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a file name that the terminal cannot show must not end the command
             stream.reconfigure(errors="backslashreplace")
-    return guard(lambda: _run(arguments or ["--help"]), debug=debug)
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.showwarning = _noted
+        return guard(lambda: _run(arguments or ["--help"]), debug=debug)
+
+
+def _noted(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Instead of Python's two lines, of which the second is ours."""
+    note(f"note: {message}")
 
 
 def _run(arguments: list[str]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+NO_MEMORY = ("out of memory", "can't allocate memory")  # torch's words, of a GPU and of the processor
 BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read our output has left
 
 
@@ -80,6 +81,9 @@ def guard(run: Callable[[], None], *, debug: bool) -> int:
     except Exception as error:
         if (message := _parser_message(error)) is not None:
             return _fail(message, getattr(error, "exit_code", 2), debug=debug)
+        if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+            why = str(error).partition("\n")[0]
+            return _fail(f"memory ran out ({why}): give smaller glimpses, or fewer looks", 1, debug=debug)
         return _our_mistake()
 
 

@@ -50,9 +50,9 @@ class ZoomSearchConfig:
     num_bands: int = 3
     value_range: tuple[float, float] = (0.0, 255.0)
     """Of the pixels that scenes give."""
-    mean: tuple[float, ...] = (0.45, 0.45, 0.45)
+    mean: tuple[float, ...] = (0.45,)
     """Per band (or one for all), after scaling the range to [0, 1]."""
-    std: tuple[float, ...] = (0.25, 0.25, 0.25)
+    std: tuple[float, ...] = (0.25,)
     glimpse_px: tuple[int, int] = (128, 128)
     """Of the overview and of every look."""
     net: Mapping[str, Any] = field(

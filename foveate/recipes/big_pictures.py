@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from foveate.annotations.annotated import Annotated
 from foveate.annotations.reading import read_annotations
 from foveate.errors import DataError
+from foveate.models.zoom_search import CLOSER
 from foveate.recipes.picture_folder import FolderRecipe
 from foveate.recipes.recipe import check_counts
 from foveate.recipes.zoom_parts import CONTEXT, zoom_system, zoom_training
@@ -56,7 +57,7 @@ def big_pictures(
     looks; chosen so that things of the median size fill at most half a look. ``point_px``: the side of the box that a
     point stands for. ``flip``: mirrored pictures mean the same. ``bands`` and ``value_range``: what pictures are
     converted to. Raises DataError, with the remedy, for what cannot be learned from."""
-    check_counts(looks=looks, glimpse_px=glimpse_px, window_px=window_px)
+    check_counts(looks=looks, glimpse_px=glimpse_px, window_px=window_px, bands=bands)
     marked = read_annotations(path, point_px=point_px)
     marked = marked.only(classes) if classes else marked
     kind = PixelKind(num_bands=bands, value_range=value_range)
@@ -67,6 +68,7 @@ def big_pictures(
         for name in PARTS
     }
     sizes = _sizes(marked, glimpse_px, finest_px)
+    _check_looks(marked.root, sources, CLOSER * glimpse_px * sizes["finest_px"])
     if minutes is None and steps is None:
         minutes = MINUTES
     test = marked.labels[rows["test"]]
@@ -104,11 +106,21 @@ def _parts(marked: Annotated, seed: int) -> dict[str, NDArray[np.int64]]:
         if len(rows[name]) == 0:
             raise DataError(
                 f"{marked.root}: of {len(marked)} pictures none is left to {name} with; needed are at least three "
-                "different ones with something in them, better fifty, and as many with nothing, or another split"
+                "different ones of one class, better fifty of each, and as many with nothing, or another split"
             )
     if not (marked.labels[rows["train"]] > 0).any():
         raise DataError(f"{marked.root}: nothing is in any picture to train with: mark some, or change the split")
     return rows
+
+
+def _check_looks(root: str, sources: Mapping[str, MarkedSource], least_px: float) -> None:
+    """DataError where all pictures of a part are smaller: an overview shows all that is in them."""
+    for name in ("train", "calibrate"):
+        if (sources[name].sizes_px.max(1) < least_px).all():
+            raise DataError(
+                f"{root}: no picture to {name} with has a side of {least_px:g} px or more, so overviews show all that "
+                "is in them, and there is nothing to look at more closely: give a smaller --set glimpse_px or finest_px"
+            )
 
 
 def _sides_px(marked: Annotated) -> NDArray[np.float32]:

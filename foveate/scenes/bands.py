@@ -52,6 +52,7 @@ def wanted(
         raise IncompatibleError(
             f"its pixels are {given_dtype.name}, which has no range of its own: say value_range=(low, high)"
         )
+    has_alpha = has_alpha and num_bands != given_bands  # else it was said to be a band: GDAL calls any fourth so
     colours = given_bands - has_alpha
     bands = colours if num_bands is None else num_bands
     if bands != colours and {bands, colours} != {1, 3}:

@@ -76,10 +76,10 @@ def rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
                     if not isinstance(value, dict):
                         raise DataError(f'{file}, line {line}: is no object like {{"path": "a.jpg", "label": "cat"}}')
                     yield line, {str(key).strip().lower(): item for key, item in value.items()}
-    except json.JSONDecodeError as error:
-        raise DataError(f"{file}, line {line}: is no JSON ({error}); JSONL has one object a line") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: is no UTF-8 text: save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file}, line {line}: is no JSON ({error}); JSONL has one object a line") from error
     except (OSError, csv.Error) as error:
         raise DataError(f"{file}: cannot be read: {error}") from error
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foveate.core import Glimpses
-from foveate.errors import SceneError, UsageError
+from foveate.errors import IncompatibleError, SceneError, UsageError
 from foveate.geometry.resample import crop_resize_flat
 from foveate.geometry.viewpoint import Array
 from foveate.scenes.decode import MAX_PX, Header, decode, level_offset_px, read_bytes, read_header
@@ -80,7 +80,11 @@ class PictureScenes:
         cache_bytes: int = CACHE_BYTES,
     ) -> Self:
         """Files decoded to what a model wants; raises IncompatibleError if no mode gives that."""
-        return cls(paths, mode=mode_for(num_bands, value_range), cache_bytes=cache_bytes)
+        try:
+            mode = mode_for(num_bands, value_range)
+        except IncompatibleError as error:
+            raise IncompatibleError(f"{paths[0]}: {error}") from error
+        return cls(paths, mode=mode, cache_bytes=cache_bytes)
 
     def __len__(self) -> int:
         return len(self._file_of)

@@ -28,10 +28,17 @@ def content_hashes(folder: PictureFolder) -> tuple[str, ...]:
 
 
 def sampled_hash(path: str) -> str:
-    """sha256 of a file's size, its beginning and its end, for files of gigabytes; of what is no file, of its name."""
-    place = Path(path)
-    if not place.is_file():
-        return hashlib.sha256(path.encode()).hexdigest()
+    """sha256 of a file's size, its beginning and its end, for files of gigabytes; of the name of what is no file, or
+    cannot be read."""
+    try:
+        if Path(path).is_file():
+            return _sampled(Path(path))
+    except OSError:  # who opens it will say so
+        pass
+    return hashlib.sha256(os.fsencode(path)).hexdigest()
+
+
+def _sampled(place: Path) -> str:
     digest, size = hashlib.sha256(), place.stat().st_size
     digest.update(str(size).encode())
     with place.open("rb") as file:

@@ -45,7 +45,13 @@ class BudgetTable:
         """Calibrate rules (the first is the default) for units (all of the traces' by default).
 
         Looks are always among them. Units whose cost follows an earlier one share its path: it is the same problem.
+        Raises BudgetError for traces without a look.
         """
+        if traces.max_depth == 0:
+            raise BudgetError(
+                f"not one look was taken at any of {traces.num_scenes} scenes, and without looks there are no budgets: "
+                "give larger scenes, or a model with smaller glimpses"
+            )
         names = list(rules)
         wanted = ["looks", *(unit for unit in units or traces.costs if unit != "looks")]
         return cls(

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.annotations.annotated import Annotated
+from foveate.annotations.boxes import said
 from foveate.core import Scenes
 from foveate.errors import DataError, SceneError, UsageError
 from foveate.geometry.viewpoint import whole_scene
@@ -30,6 +31,7 @@ from foveate.training.window_draw import Crowd, WindowDraw, Windows, draw_window
 
 SCENES_PER_EPOCH = 4096  # at least: few pictures are many windows
 PROBE_PX = (32, 32)
+STRANGE = "backslashreplace"  # names of files may be no text
 
 Boxes = NDArray[np.float32]
 
@@ -41,18 +43,25 @@ class PixelKind:
     num_bands: int = 3
     value_range: tuple[float, float] = (0.0, 255.0)
 
+    def __post_init__(self) -> None:
+        low, high = self.value_range
+        if not low < high:
+            raise UsageError(f"value_range is {low:g}, {high:g}; the first must be less than the second")
+
 
 class MarkedSource:
     """See the module's docstring. ``broken`` maps the files that could not be read to the reason."""
 
     def __init__(self, marked: Annotated, *, kind: PixelKind, windows: WindowDraw | None = None) -> None:
-        """``windows``: None gives whole pictures. Headers are read now; DataError if no picture can be opened,
-        UsageError for windows of pictures of which only labels are known: nothing says what a window shows."""
+        """``windows``: None gives whole pictures. Headers are read now; DataError if no picture can be opened, and for
+        a box whose middle lies outside of its picture; UsageError for windows of pictures of which only labels are
+        known: nothing says what a window shows."""
         if windows is not None and not marked.has_places:
             raise UsageError("windows are drawn, but nothing is marked in the pictures: show them whole")
         self.marked, self.kind, self.windows = marked, kind, windows
         self.broken: dict[str, str] = {}
         self._scenes, self._rows = self._opened()
+        self._check_boxes()
         self._place = {row: place for place, row in enumerate(self._rows)}  # of a picture among the scenes
         self._crowd = Crowd(np.array([len(boxes) for boxes in marked.boxes_px]))
         self._probed: set[int] = set()
@@ -74,7 +83,7 @@ class MarkedSource:
         for path, boxes, classes, label in zip(
             marked.paths, marked.boxes_px, marked.classes, marked.labels.tolist(), strict=True
         ):
-            digest.update(f"\n{Path(path).name}\t{_num_bytes(path)}\t{label}\t".encode())
+            digest.update(f"\n{Path(path).name}\t{_num_bytes(path)}\t{label}\t".encode(errors=STRANGE))
             digest.update(boxes.tobytes() + classes.tobytes())
         changes = {**asdict(self.kind), **(asdict(self.windows) if self.windows else {})}
         told = [f"{name}={value}" for name, value in changes.items()]
@@ -123,6 +132,18 @@ class MarkedSource:
         parts = [self._open(reader, [self.marked.paths[row] for row in rows]) for reader, rows in rows_of.items()]
         return JoinedScenes(parts), [row for rows in rows_of.values() for row in rows]
 
+    def _check_boxes(self) -> None:
+        """Files seldom say how large a picture is: only its header tells what lies outside."""
+        for row, size_px in zip(self._rows, self._scenes.sizes_px, strict=True):
+            boxes = self.marked.boxes_px[row]
+            outside = np.flatnonzero(~_shown(boxes, size_px))
+            if len(outside):
+                height, width = size_px.tolist()
+                raise DataError(
+                    f"{self.marked.paths[row]}: is {height} x {width} px, and the middle of {said(boxes[outside[0]])}, "
+                    "which is marked in it, lies outside: mend or remove it"
+                )
+
     def _open(self, reader: str, paths: list[str]) -> Scenes:
         kind = self.kind
         return open_files(
@@ -151,8 +172,7 @@ class MarkedSource:
             "is_target": np.zeros((len(rows), most), np.bool_),
         }
         for i, (row, every) in enumerate(zip(rows.tolist(), boxes, strict=True)):
-            middles = (every[:, :2] + every[:, 2:]) / 2
-            shown = ((middles >= 0) & (middles < sizes_px[i])).all(1)
+            shown = _shown(every, sizes_px[i])
             count = int(shown.sum())
             known["boxes_px"][i, :count] = every[shown].clip(0, np.tile(sizes_px[i], 2))
             known["classes"][i, :count] = self.marked.classes[row][shown] + 1
@@ -181,6 +201,12 @@ def _moved(boxes: Boxes, windows: Windows, row: int) -> Boxes:
         if windows.mirrored[row, axis]:
             inside[:, [axis, axis + 2]] = side - inside[:, [axis + 2, axis]]
     return inside
+
+
+def _shown(boxes: Boxes, size_px: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of boxes ``[m, 4]``, those whose middle is in a picture of (height, width)."""
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return np.asarray(((middles >= 0) & (middles < size_px)).all(1))
 
 
 def _num_bytes(path: str) -> int:

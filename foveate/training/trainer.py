@@ -102,6 +102,11 @@ class Trainer:
         most = system.model.max_looks
         if most is not None and config.num_looks > most:
             raise UsageError(f"num_looks is {config.num_looks}; the model has room for {most}: give 1 to {most}")
+        at_once = system.policy.noise_shape[0]
+        if 0 < config.num_looks < at_once:
+            raise UsageError(
+                f"num_looks is {config.num_looks}; the policy takes {at_once} looks at once: give {at_once} or more"
+            )
         for part in (system.policy, system.critic):
             check_observed(part, system.model)
         freeze(system.model, config.frozen)

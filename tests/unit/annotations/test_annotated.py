@@ -109,3 +109,11 @@ def test_of_some_classes_the_rest_is_nothing() -> None:
     assert every.only(["y"]).labels.tolist() == [1, 1, 0]
     with pytest.raises(DataError, match=r"nothing is marked as 'X'.*Did you mean 'x'"):
         every.only(["X"])
+
+
+@pytest.mark.parametrize("facts", [{"names": ("\ud800",)}, {"label": "a\udcff"}])
+def test_a_label_that_is_no_text(facts: dict[str, Any]) -> None:
+    """JSON may hold halves of letters, which no file that we write could."""
+    boxes = as_array([(0, 0, 5, 5)] * len(facts.get("names", ())))
+    with pytest.raises(DataError, match=r"f: a label in a is '.*\\ud.*', which is no text: give it another"):
+        annotated("here", [MarkedPicture(path="a", boxes_px=boxes, **facts)], file="f")

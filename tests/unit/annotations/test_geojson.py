@@ -280,3 +280,10 @@ def test_mistakes_at_the_top(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
     with pytest.raises(DataError, match="names no pictures"):
         read_annotations(tmp_path)
+
+
+def test_capitals_do_not_matter_in_the_names_of_properties(tmp_path: Path) -> None:
+    """Shapefiles have them."""
+    write(tmp_path, feature("Polygon", ring((1, 2, 3, 4)), LABEL="boat", Picture="a.tif", Split="Val"), **PIXEL)
+    made = read_annotations(tmp_path)
+    assert (made.class_names, made.splits) == (("boat",), ("val", ""))

@@ -72,11 +72,28 @@ def test_folders_of_labelled_pictures_are_left_to_others(folder: Path) -> None:
         ("labels.jsonl", '{"path": "a.tif"}\n{"path": "b.tif", "boxes": []}\n', True),
         ("labels.jsonl", "{", False),
         ("metadata.csv", PLACES, False),
+        ("annotations.csv", "", True),  # nobody else would say what is wrong
+        ("annotations.csv", PLACES.replace(",", ";"), True),
+        ("annotations.csv", PLACES + "a.tif,boat,5,5,5\n", True),
+        ("annotations.json", "{", True),
+        ("annotations.csv", LABELS, False),
     ],
 )
 def test_whether_a_folder_marks_places(folder: Path, name: str, text: str, is_one: bool) -> None:
     (folder / name).write_text(text)
     assert is_annotated(folder) is is_one
+
+
+def test_annotations_that_mark_nothing_are_left_to_who_has_classes(folder: Path) -> None:
+    (folder / "annotations.json").write_text("{}")
+    assert is_annotated(folder)
+    (folder / "z.zarr").mkdir()  # a picture
+    assert is_annotated(folder)
+    (folder / "boat").mkdir()
+    assert not is_annotated(folder)
+    (folder / "boat").rmdir()
+    (folder / "labels.csv").write_text(LABELS)
+    assert not is_annotated(folder)
 
 
 def test_whether_something_else_does(folder: Path) -> None:

@@ -189,6 +189,8 @@ def test_mistakes_in_a_csv(tmp_path: Path, text: str, message: str) -> None:
     ("content", "message"),
     [
         (b"{", "line 1: is no JSON"),
+        (b"[" * 100_000, "line 1: is no JSON"),
+        (b'{"path": 1' + b"0" * 5000 + b"}", "line 1: is no JSON .*digits"),
         (b"[1]", "line 1: is no object"),
         (b"\xff\xfe\xfa", "is no UTF-8 text"),
         (b'{"path": "a.tif", "label": "x", "row": [1], "col": 2}', "line 1: could not convert"),

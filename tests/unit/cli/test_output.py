@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import typer
 
+from foveate.cli.main import main
 from foveate.cli.output import BROKEN_PIPE, INTERRUPTED, guard, say_json, say_table
 from foveate.errors import BudgetError, UsageError
 from foveate.words import counted
@@ -29,6 +31,8 @@ def raising(error: BaseException) -> Callable[[], None]:
         (BudgetError("too little"), 1, "error: too little"),
         (KeyboardInterrupt(), INTERRUPTED, "error: interrupted"),
         (OSError(28, "No space left on device", "out.json"), 1, "error: out.json: No space left on device"),
+        (MemoryError("no 9 GiB"), 1, "error: memory ran out (no 9 GiB): give smaller glimpses"),
+        (RuntimeError("CUDA out of memory. Tried\nto"), 1, "error: memory ran out (CUDA out of memory. Tried): give"),
         (typer.BadParameter("'x' is not a number."), 2, "error: Invalid value: 'x' is not a number."),
         (
             ModuleNotFoundError("no", name="sklearn.cluster"),
@@ -109,3 +113,13 @@ def test_a_table_is_aligned(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_one_is_one() -> None:
     assert [counted(count, "scene") for count in (0, 1, 2)] == ["0 scenes", "1 scene", "2 scenes"]
+
+
+def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = warnings.showwarning
+    monkeypatch.setattr("foveate.cli.main._run", lambda _: warnings.warn("a.tif: tile [1] is damaged", stacklevel=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert main(["info"]) == 0
+    assert capsys.readouterr().err == "note: a.tif: tile [1] is damaged\n"
+    assert warnings.showwarning is shown

@@ -12,8 +12,9 @@ from PIL import Image
 from foveate.cli.data import recipe_name, recipe_of
 from foveate.errors import DataError, UsageError
 from foveate.recipes.big_pictures import big_pictures
+from foveate.training.trainer import play
 
-SIDE = 96
+SIDE = 320
 
 
 def write(folder: Path, *, count: int = 12, side: float = 8, file: str = "labels.jsonl", **more: object) -> Path:
@@ -51,8 +52,8 @@ def test_the_closest_looks_show_things_whole(tmp_path: Path, side: float, finest
     config = big_pictures(write(tmp_path, side=side), steps=1).system.model.config
     assert config["finest_px"] == pytest.approx(finest)
     assert config["context"] == pytest.approx(context)
-    chosen = big_pictures(tmp_path, steps=1, finest_px=3.0).system.model.config
-    assert chosen["finest_px"] == 3.0
+    chosen = big_pictures(tmp_path, steps=1, finest_px=1.5).system.model.config
+    assert chosen["finest_px"] == 1.5
 
 
 def test_of_some_classes_alone(tmp_path: Path) -> None:
@@ -82,6 +83,40 @@ def test_a_folder_that_cannot_be_learned_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none is left to train with"):
         big_pictures(tmp_path, steps=1)
     write(tmp_path)
-    for name, value in (("looks", 0), ("glimpse_px", 0), ("window_px", 0), ("point_px", 0.0), ("finest_px", 0.0)):
+    for name, value in (
+        ("looks", 0), ("glimpse_px", 0), ("window_px", 0), ("point_px", 0.0), ("finest_px", 0.0), ("bands", 0),
+    ):  # fmt: skip
         with pytest.raises(UsageError, match=name):
             big_pictures(tmp_path, steps=1, **{name: value}).build()  # type: ignore[arg-type]
+
+
+def test_of_pictures_that_an_overview_shows_in_full_nothing_is_learned(tmp_path: Path) -> None:
+    write(tmp_path)
+    with pytest.raises(DataError, match=r"no picture to train with has a side of 321 px or more.* --set glimpse_px"):
+        big_pictures(tmp_path, steps=1, glimpse_px=214)
+    assert big_pictures(tmp_path, steps=1, glimpse_px=213).source
+
+
+def test_many_classes_of_one_picture_each_cannot_be_split(tmp_path: Path) -> None:
+    write(tmp_path)
+    lines = [f"{at:02}.png,{at},5,5" for at in range(12)]
+    (tmp_path / "annotations.csv").write_text("\n".join(["path,label,row,col", *lines]))
+    with pytest.raises(DataError, match="three different ones of one class"):
+        big_pictures(tmp_path, steps=1)
+
+
+@pytest.mark.parametrize("bands", [1, 3, 4])
+def test_pictures_of_any_number_of_bands_are_read_and_learned_from(tmp_path: Path, bands: int) -> None:
+    """As the page says it: --set bands=4 --set value_range=0,65535."""
+    tifffile = pytest.importorskip("tifffile")
+    lines = ["path,label,row,col"]
+    for at in range(9):
+        pixels = np.random.default_rng(at).integers(0, 65536, (SIDE, SIDE, bands), np.uint16)
+        layout = {"planarconfig": "contig"} if bands > 1 else {}
+        tifffile.imwrite(tmp_path / f"{at}.tif", pixels, photometric="minisblack", **layout)
+        lines.append(f"{at}.tif,ship,40,40")
+    (tmp_path / "annotations.csv").write_text("\n".join(lines))
+    recipe = big_pictures(tmp_path, steps=1, glimpse_px=32, window_px=64, bands=bands, value_range=(0.0, 65535.0))
+    batch = recipe.source.batch(np.arange(4), 0)
+    episode = play(recipe.build(), batch, num_looks=8, noise=None)
+    assert len(episode.events[-1].state.num_looks) == 4

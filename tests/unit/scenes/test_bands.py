@@ -64,3 +64,11 @@ def test_floats_are_cut_and_holes_filled() -> None:
             kind(pixels, **bad)  # type: ignore[arg-type]
     with pytest.raises(IncompatibleError, match="it has 4 bands, wanted are 3"):
         kind(GIVEN["RGBA"], bands=3)
+
+
+def test_what_is_called_opacity_is_a_band_to_who_wants_as_many() -> None:
+    """GDAL calls the fourth of four bands of 8 bits so, infrared or not."""
+    pixels = GIVEN["RGBA"]
+    one = kind(pixels, has_alpha=True, bands=4)
+    assert one.num_bands == 4
+    np.testing.assert_array_equal(one.convert(pixels), pixels)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from foveate.errors import SceneError, UsageError
+from foveate.errors import IncompatibleError, SceneError, UsageError
 from foveate.geometry.viewpoint import from_boxes_px
 from foveate.scenes.memory import ArrayScenes
 from foveate.scenes.pictures import PictureScenes
@@ -165,3 +165,8 @@ def test_bad_arguments(photo: Path) -> None:
         PictureScenes([])
     with pytest.raises(UsageError, match="allowed are RGB, L, I;16"):
         PictureScenes([photo], mode="CMYK")  # type: ignore[arg-type]
+
+
+def test_what_no_picture_file_gives_is_refused_by_name(photo: Path) -> None:
+    with pytest.raises(IncompatibleError, match=rf"{photo.name}: this model wants 4 bands"):
+        PictureScenes.for_model([str(photo)], num_bands=4, value_range=(0.0, 255.0))

@@ -40,6 +40,8 @@ def test_large_tiled_tiffs_are_read_in_tiles_whatever_they_are_called(
         (RGB[:50].astype(np.uint16), {}, True),  # colour of 16 bits
         (RGB[:50, :, 0].astype(np.float32), {}, True),
         (np.zeros((50, 60, 7), np.uint8), {"planarconfig": "contig", "photometric": "minisblack"}, True),
+        (np.zeros((50, 60, 4), np.uint8), {"planarconfig": "contig", "photometric": "minisblack"}, True),
+        (np.zeros((50, 60, 4), np.uint8), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, False),
     ]:
         path = tmp_path / name
         tifffile.imwrite(path, pixels, bigtiff=path.suffix == ".btf", byteorder=byteorder, metadata=None, **options)

@@ -203,3 +203,9 @@ def test_round_numbers_of_looks_are_solved_for(table: BudgetTable) -> None:
     looks = table.rules["value"][0].costs["looks"]
     for amount in np.arange(0, 4.5, 0.5):
         assert np.abs(looks - amount).min() < 2 / 600
+
+
+def test_traces_without_a_look_have_no_budgets(traces: Traces) -> None:
+    """Scenes of which an overview shows everything."""
+    with pytest.raises(BudgetError, match=r"not one look was taken at any of 9 scenes.*larger scenes"):
+        BudgetTable.build(classification(9, 0, seed=0), rules=RULES)

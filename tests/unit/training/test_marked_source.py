@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from foveate.annotations.annotated import Annotated, MarkedPicture, annotated
 from foveate.errors import DataError, UsageError
+from foveate.scenes.splits import sampled_hash
 from foveate.training.marked_source import MarkedSource, PixelKind
 from foveate.training.window_draw import WindowDraw
 
@@ -115,3 +118,41 @@ def test_labels_alone_are_targets_of_whole_pictures_only(tmp_path: Path) -> None
     assert source.batch(np.array([1, 2]), 0).target.tolist() == [2, 0]
     with pytest.raises(UsageError, match="nothing is marked"):
         MarkedSource(known, kind=KIND, windows=WindowDraw())
+
+
+@pytest.mark.parametrize("box", [(400, 10, 420, 30), (10, 390, 20, 420), (0, 0, 1e30, 1e30)])
+def test_a_box_outside_of_its_picture_is_refused(tmp_path: Path, box: tuple[float, ...]) -> None:
+    """No window would ever show it; and the picture would count as one with something in it."""
+    path = write(tmp_path).paths[0]
+    boxes = np.array([(290, 10, 308, 30), box], np.float32)  # the first sticks out a little
+    marked = annotated(tmp_path, [MarkedPicture(path=path, boxes_px=boxes, names=("dot", "dot"))], file="x")
+    message = rf"a.png: is 300 x 400 px, and the middle of the box \(top {box[0]:g}, .* lies outside: mend"
+    with pytest.raises(DataError, match=message):
+        MarkedSource(marked, kind=KIND)
+
+
+def test_names_of_files_need_not_be_text(tmp_path: Path) -> None:
+    marked = write(tmp_path)
+    strange = Path(marked.paths[0]).rename(tmp_path / os.fsdecode(b"\xff.png"))
+    marked = annotated(tmp_path, [MarkedPicture(path=str(strange), label="dot")], file="x")
+    source = MarkedSource(marked, kind=KIND)
+    assert source.fingerprint.startswith("marked-1-")
+    assert len(sampled_hash(os.fsdecode(b"\xff"))) == 64
+
+
+@pytest.mark.parametrize("span", [(255.0, 0.0), (5.0, 5.0)])
+def test_a_range_has_two_ends(span: tuple[float, float]) -> None:
+    with pytest.raises(UsageError, match=rf"value_range is {span[0]:g}, {span[1]:g}; the first must be less"):
+        PixelKind(value_range=span)
+
+
+def test_a_file_that_may_not_be_read_is_one_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is passed over later, by who opens it; here it must not end a run."""
+    path = write(tmp_path).paths[0]
+    before = sampled_hash(path)
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refused)
+    assert sampled_hash(path) == hashlib.sha256(path.encode()).hexdigest() != before

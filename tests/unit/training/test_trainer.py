@@ -15,6 +15,7 @@ import torch
 
 from foveate.errors import IncompatibleError, TrainingError, UsageError
 from foveate.layers.blocks import StepNorm
+from foveate.recipes.zoom_parts import zoom_system
 from foveate.system import PartSpec, build
 from foveate.training.optimizer import decay_groups
 from foveate.training.sources import Batch, training_indices
@@ -279,4 +280,12 @@ def test_parts_that_do_not_fit_are_refused_before_a_run_begins(tmp_path: Path) -
     blind = build(replace(spec, model=replace(spec.model, config=config), policy=PartSpec(name="cam")))
     with pytest.raises(IncompatibleError, match="Cam needs a relevance"):
         trainer(tmp_path / "run", system=blind)
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_looks_than_a_policy_takes_at_once_are_refused(tmp_path: Path) -> None:
+    """Before the run begins: an opening stage would hide it for a while."""
+    spec = zoom_system(("none", "a"), glimpse_px=32)
+    with pytest.raises(UsageError, match="num_looks is 7; the policy takes 8 looks at once: give 8 or more"):
+        trainer(tmp_path / "run", system=build(spec), num_looks=7, opening_frac=0.15)
     assert not (tmp_path / "run").exists()
