@@ -60,7 +60,8 @@ class Study:
         return [EVERYTHING] if READERS.facts(name).get("reads_all") else list(self.looks)
 
     def part(self, source: Any, num_scenes: int, *, kept: Path | None, done: Callable[[], object]) -> Part:
-        """Play the source's first scenes; those in the file ``kept`` are not played again. ``done`` is called for each.
+        """Play the source's first scenes; those in the file ``kept`` are not played again, those of broken files left
+        out. ``done`` is called for each.
 
         Raises DataError for a file of another study."""
         lines = list(self._lines(source, min(num_scenes, len(source)), kept, done))
@@ -86,21 +87,26 @@ class Study:
             "study": source.fingerprint, "readers": list(self.readers), "looks": list(self.looks),
             "facts": list(Facts.__dataclass_fields__),
         }  # fmt: skip
-        known = [] if kept is None else _read(kept, header)
-        for line in known[:num_scenes]:
+        known = {line["number"]: line for line in ([] if kept is None else _read(kept, header))}
+        following = max(known, default=-1) + 1
+        for number in range(num_scenes):
+            line = known.get(number)
+            if line is None and number >= following:  # one before it was broken when those after it were played
+                line = self._played(source, number)
+                if line is not None and kept is not None:
+                    _append(kept, header, line)
             done()
-            yield line
-        if len(known) >= num_scenes:
-            return
-        for number in range(len(known), num_scenes):
-            line = self._played(source, number)
-            if kept is not None:
-                _append(kept, header, line)
-            done()
-            yield line
+            if line is not None:
+                yield line
 
-    def _played(self, source: Any, number: int) -> dict[str, Any]:
-        batch = source.batch(np.array([number]), epoch_seed=0)
+    def _played(self, source: Any, number: int) -> dict[str, Any] | None:
+        """None for a scene that cannot be read; the source says which."""
+        try:
+            batch = source.batch(np.array([number]), epoch_seed=0)
+        except DataError:
+            if not getattr(source, "broken", None):
+                raise
+            return None
         target, boxes = batch.target, None
         if isinstance(target, Mapping) and "boxes" in target:
             boxes = as_numpy(target["boxes"])[0][as_numpy(target["is_target"])[0]]

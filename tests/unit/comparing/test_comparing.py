@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from foveate.comparing import READERS
 from foveate.comparing.file_tiles import FileTiles
 from foveate.comparing.judging import Facts, area, balanced, difference, says, thresholds
+from foveate.comparing.study import Study
 from foveate.comparing.tracks import Track, track
 from foveate.errors import DataError
 from foveate.geometry.viewpoint import from_boxes_px
@@ -18,6 +20,7 @@ from foveate.policies.saliency import salience_at, salient_places
 from foveate.scanning import tiles_of
 from foveate.scenes.memory import ArrayScenes
 from foveate.system import PartSpec, System, SystemSpec, build
+from foveate.training.sources import Batch
 
 SIZE_PX, LOOKS = (160, 192), 12
 
@@ -162,3 +165,38 @@ def test_what_stands_out_is_salient() -> None:
     bright[:, 20:22, 5:7] = 1.0
     above, below = salience_at(bright, tiles)
     assert below > above
+
+
+class Torn:
+    """Five scenes, of which some cannot be read."""
+
+    fingerprint = "torn"
+
+    def __init__(self, *broken: int) -> None:
+        self.broken = {f"{number}.png": "is broken" for number in broken}
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return 5
+
+    def batch(self, indices: np.ndarray, epoch_seed: int) -> Batch:
+        number = int(indices[0])
+        self.asked.append(number)
+        if f"{number}.png" in self.broken:
+            raise DataError("none of 1 pictures could be read")
+        return Batch(scenes=scene(), target=torch.tensor([number % 2]), indices=indices)
+
+
+def test_scenes_that_cannot_be_read_are_left_out_also_when_it_goes_on(system: System, tmp_path: Path) -> None:
+    study, kept = Study(system=system, readers=("search",), looks=(0, 4)), tmp_path / "part.jsonl"
+    first = study.part(Torn(1, 4), 3, kept=kept, done=lambda: None)
+    assert first.label.tolist() == [0, 0]
+    source = Torn(1, 4)
+    whole = study.part(source, 5, kept=kept, done=lambda: None)
+    assert whole.label.tolist() == [0, 0, 1]
+    assert source.asked == [3, 4], "the others are known, or known to be broken"
+    mistaken = Torn(0)
+    mistaken.broken = {}
+    mistaken.batch = lambda *_, **__: (_ for _ in ()).throw(DataError("another mistake"))  # type: ignore[method-assign]
+    with pytest.raises(DataError, match="another mistake"):
+        study.part(mistaken, 5, kept=None, done=lambda: None)
