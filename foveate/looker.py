@@ -70,6 +70,12 @@ class Looker:
         return Looker(system, budgets=self.budgets, risk=self.risk, name=self.name, manifest=self.manifest)
 
     @property
+    def num_looks(self) -> int | None:
+        """Looks of a training episode, if they are on record."""
+        told = {} if self.manifest is None else self.manifest.provenance
+        return int(told["looks"]) if told.get("looks") else None
+
+    @property
     def planner(self) -> Planner:
         """What may be asked of the model."""
         return Planner(system=self.system, budgets=self.budgets, risk=self.risk, name=self.name)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from foveate.answers import Answer, Box, Failure
+from foveate.asking import NO_RULE
 from foveate.config import from_plain
 from foveate.errors import SceneError, UsageError
 from foveate.findings import Finding, Found
@@ -49,7 +50,8 @@ class Searched:
 def find(looker: Looker, picture: str | PathLike[str], **asked: Any) -> Found:
     """What a model finds in one picture, given as a path or an address, and where on the globe if the file says it.
 
-    Keyword arguments as :class:`foveate.asking.Asked`, and ``strict``: damaged parts of the picture are an error.
+    Keyword arguments as :class:`foveate.asking.Asked`, and ``strict``: damaged parts of the picture are an error. Where
+    nothing says when to stop, it looks as often as a training episode did: what is enough for a label finds little.
     Raises SceneError for a picture that cannot be read, UsageError for a model that finds nothing, BudgetError."""
     result = searched(looker, fspath(picture), **asked)
     for remark in result.remarks:
@@ -60,7 +62,7 @@ def find(looker: Looker, picture: str | PathLike[str], **asked: Any) -> Found:
 def searched(looker: Looker, picture: str, *, strict: bool = False, **asked: Any) -> Searched:
     """As :func:`find`, with where it looked."""
     with _warned_of(picture, strict=strict) as remarks:
-        (answer,) = looker.look_many([picture], batch_size=1, on_error="give", **asked)
+        (answer,) = looker.look_many([picture], batch_size=1, on_error="give", **_in_full(looker, asked))
     if isinstance(answer, Failure):
         raise answer.error
     geo_transform, crs = place_of(scene_for(looker, picture))
@@ -94,6 +96,7 @@ def check_finds(looker: Looker, **asked: Any) -> None:
     one's seconds are those of all others.
 
     Raises UsageError for a model that finds nothing, BudgetError, IncompatibleError for a search without an end."""
+    asked = _in_full(looker, asked)
     looker.look_many([], **asked)
     model = looker.system.model
     height, width = (BLANK_GLIMPSES * side for side in model.glimpse_size_px(1))
@@ -101,6 +104,14 @@ def check_finds(looker: Looker, **asked: Any) -> None:
     (answer,) = looker.look_many([blank], batch_size=1, on_error="give", **asked)
     if isinstance(answer, Answer):  # a limit in shares of the pixels may be too low for one so small
         _listed(answer)
+
+
+def _in_full(looker: Looker, asked: dict[str, Any]) -> dict[str, Any]:
+    """With an end, where none is asked for and no risk was shown for one."""
+    is_open = all(asked.get(name) is None for name in ("budget", "limit", "stop_rule", "max_looks"))
+    if not is_open or looker.risk is not None or looker.num_looks is None:
+        return asked
+    return {**asked, "stop_rule": NO_RULE, "max_looks": looker.num_looks}
 
 
 def with_min_score(looker: Looker, least: float) -> Looker:

@@ -12,7 +12,8 @@ import pytest
 from foveate.answers import Answer, Cost
 from foveate.errors import IncompatibleError, SceneError, UsageError
 from foveate.finding import check_finds, find, found_of, searched, with_min_score
-from foveate.looker import Looker
+from foveate.looker import Looker, load
+from foveate.model_folder import save
 from foveate.scenes import sniffs
 from tests.support.finders import LOOKS, SIZE_PX, finder, pixels, write_pictures
 from tests.support.giants import write_raster, write_tiff
@@ -67,6 +68,18 @@ def test_what_would_end_any_search_is_known_before_the_first() -> None:
         check_finds(Looker(spotter()), max_looks=4)
     with pytest.raises(UsageError, match="unknown stop rule"):
         check_finds(Looker(finder()), stop_rule="valeu")
+
+
+def test_where_nothing_says_when_to_stop_it_looks_as_often_as_in_training(tmp_path: Path) -> None:
+    (path,) = write_pictures(tmp_path, "a.png")
+    told = {"command": "test", "data": "random pictures", "looks": 8}
+    looker = load(save(finder(), tmp_path / "model", provenance=told))
+    assert looker.num_looks == 8
+    check_finds(looker)
+    assert len(searched(looker, str(path)).looks) == 8
+    assert len(searched(looker, str(path), max_looks=4).looks) == 4
+    assert len(searched(looker, str(path), limit="4 looks").looks) == 4
+    assert Looker(finder()).num_looks is None
 
 
 def test_less_likely_findings_can_be_asked_for_or_left_out(tmp_path: Path) -> None:
