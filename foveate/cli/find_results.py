@@ -41,7 +41,9 @@ def _in_words(found: Found, *, is_scanned: bool) -> str:
     best = _best(found)
     told = counted(len(found.findings), "finding") + ("" if best is None else f", the best {100 * best:.0f} % likely")
     end = end_in_words(found.outcome, is_scanned=is_scanned)
-    return f"{in_words(found.answer, found.size_px)}, {told} ({Cost(**found.cost)}; {end})"
+    likely = found.answer.get("probability")  # of the answer about the picture as a whole
+    whole = in_words(found.answer, found.size_px) + ("" if likely is None else f" ({100 * likely:.0f} %)")
+    return f"{whole}, {told} ({Cost(**found.cost)}; {end})"
 
 
 def _best(found: Found) -> float | None:
