@@ -62,6 +62,7 @@ class ZoomSearchConfig:
             "strides": (2, 2, 2, 1),
             "kernels": (5, 3, 3, 3),
             "norm": True,
+            "skips": True,
         }
     )
     """The encoder: a name of ``BACKBONES`` and its options."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from foveate.models.backbones import ConvBackbone
+from foveate.models.counted import counted_macs
 
 
 def test_the_strongest_responses_do_not_tell_where_the_thing_lies() -> None:
@@ -29,3 +31,35 @@ def test_normalised_layers_answer_alike_to_more_and_less_contrast() -> None:
     pixels = torch.rand(1, 1, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(net(pixels), net(3 * pixels), atol=1e-3, rtol=1e-3)
+
+
+def test_skips_add_what_is_strongest_of_earlier_layers() -> None:
+    torch.manual_seed(0)
+    net = ConvBackbone(num_bands=3, image_px=(32, 48), channels=(4, 6, 8), strides=(2, 2, 1), norm=True, skips=True)
+    plain = ConvBackbone(num_bands=3, image_px=(32, 48), channels=(4, 6, 8), strides=(2, 2, 1), norm=True)
+    plain.load_state_dict({name: value for name, value in net.state_dict().items() if not name.startswith("skips.")})
+    pixels = torch.rand(2, 3, 32, 48)
+    first = net.layers[:3](pixels)
+    second = net.layers[3:6](first)
+    pooled = [nn.functional.max_pool2d(first, 2), second]  # 16 x 24 and 8 x 12 responses of 8 x 12 tokens
+    added = sum(skip(responses) for skip, responses in zip(net.skips, pooled, strict=True))
+    torch.testing.assert_close(net(pixels), plain(pixels) + added)
+    assert (net.dim, net.grid) == (plain.dim, plain.grid)
+    more = 8 * 12 * 8 * (4 + 6)
+    assert counted_macs(net, (1, 3, 32, 48)) == counted_macs(plain, (1, 3, 32, 48)) + more
+
+
+@torch.no_grad()
+def test_with_skips_a_thing_of_a_few_pixels_is_felt_at_once() -> None:
+    """Before anything is learned, in the token of its place; without them it drowns in what lies around."""
+    ground = 0.4 + 0.2 * torch.rand((64, 3, 64, 64), generator=torch.Generator().manual_seed(0))
+    dotted = ground.clone()
+    dotted[:, :, 34:37, 18:21] = torch.tensor([0.9, 0.1, 0.1])[:, None, None]
+    felt = {}
+    for skips in (False, True):
+        torch.manual_seed(1)
+        net = ConvBackbone(num_bands=3, image_px=(64, 64), channels=(16, 32, 48, 64), strides=(2, 2, 2, 1),
+                           kernels=(5, 3, 3, 3), norm=True, skips=skips)  # fmt: skip
+        before, after = net(ground)[:, :, 4, 2], net(dotted)[:, :, 4, 2]
+        felt[skips] = float((after - before).mean(0).norm() / before.std(0).norm())
+    assert felt[True] > 2 * felt[False]
