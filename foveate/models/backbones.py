@@ -46,15 +46,14 @@ class ConvBackbone(nn.Module):
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        width, ends = num_bands, []
+        width, self._ends = num_bands, [0]
         for out, stride, kernel in zip(channels, strides, kernels, strict=True):
             layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), *([nn.GroupNorm(1, out)] if norm else [])]
             layers.append(nn.ReLU())
-            ends.append(len(layers))
+            self._ends.append(len(layers))
             width = out
         if strongest:
             layers.append(nn.AdaptiveMaxPool2d(1))
-        self._bounds = (0, *ends[:-1], len(layers))
         # With channels last a step of training takes two thirds of the time, on processors at least.
         self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dim = width
@@ -70,10 +69,12 @@ class ConvBackbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """``[n, C, H, W]`` -> ``[n, d, h, w]``."""
-        tokens, early = pixels.contiguous(memory_format=torch.channels_last), []
-        for first, end in pairwise(self._bounds):
+        tokens: Tensor = pixels.contiguous(memory_format=torch.channels_last)
+        early = []
+        for first, end in pairwise(self._ends[: len(self.skips) + 1]):
             tokens = self.layers[first:end](tokens)
             early.append(tokens)
-        for skip, responses in zip(self.skips, early, strict=False):
+        tokens = self.layers[self._ends[len(self.skips)] :](tokens)
+        for skip, responses in zip(self.skips, early, strict=True):
             tokens = tokens + skip(nn.functional.adaptive_max_pool2d(responses, self.grid))
         return tokens if self.mix is None else tokens + self.mix(tokens)[:, :, None, None]
