@@ -36,8 +36,9 @@ def read_annotations(place: str | PathLike[str], *, point_px: float = 32.0) -> A
 def is_annotated(place: str | PathLike[str]) -> bool:
     """Whether :func:`read_annotations` is for this place: it is a file that marks places, or a folder that holds one.
 
-    Only the beginning of a file is read, and no mistake in it is an error here. One called ``annotations`` has mistakes
-    if it marks no places, and nothing there says of which class the pictures are: reading tells which."""
+    Where that tells, only the beginning of a file is read; no mistake in it is an error here. One called
+    ``annotations`` has mistakes if it marks no places, and nothing there says of which class the pictures are: reading
+    tells which."""
     path = Path(place)
     if path.is_file():
         return any(_marks_places(path, name) for name in _answering(path))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-WGS84 = ("EPSG:4326", "OGC:CRS84")  # longitude first in both, as GeoJSON has them
+from foveate.geometry.georeference import WGS84
 
 
 def named_crs(collection: Mapping[str, Any]) -> str | None:

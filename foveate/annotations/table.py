@@ -58,16 +58,16 @@ def _pieces(file: MarksFile) -> Iterator[tuple[str, MarkedPicture]]:
                 f"{where}: has no path; its columns are {', '.join(row) or 'none'}, needed are path and label"
             )
         things = row.get("things")
-        marked = [row] if things is None else list(_things(things, where))
-        marks = [_marks(one, where, file.point_px) for one in marked]
-        labels = {label for boxes_px, label in marks if not len(boxes_px)} if things is None else set()
+        marks = [_marks(one, where, file.point_px) for one in ([row] if things is None else _things(things, where))]
+        boxes_px = np.concatenate([as_array([]), *(boxes for boxes, _ in marks)])
+        whole = first_given(row, LABELS) if things is None and len(boxes_px) == 0 else ""
         yield (
             where,
             MarkedPicture(
                 path=file.picture(name),
-                boxes_px=np.concatenate([as_array([]), *(boxes_px for boxes_px, _ in marks)]),
-                names=tuple(label for boxes_px, label in marks for _ in boxes_px),
-                label="".join(label for label in labels if not is_nothing(label)),
+                boxes_px=boxes_px,
+                names=tuple(label for boxes, label in marks for _ in boxes),
+                label="" if is_nothing(whole) else whole,
                 split=split_name(row.get("split"), where=where),
             ),
         )
@@ -85,7 +85,7 @@ def _things(things: Any, where: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _marks(row: Mapping[str, Any], where: str, point_px: float) -> tuple[NDArray[np.float32], str]:
-    """Boxes ``[m, 4]`` of a row, and the label of all of them, or of the picture."""
+    """Boxes ``[m, 4]`` of a row, and the label of all of them."""
     label = first_given(row, LABELS)
     try:
         boxes_px = _boxes(row, point_px)

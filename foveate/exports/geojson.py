@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from foveate.findings import Finding, Found
+from foveate.geometry.georeference import WGS84
 
 FORMAT = 1
-WGS84 = ("EPSG:4326", "OGC:CRS84")  # as x, y: readers of both names give longitude first
 
 Ring = list[tuple[float, float]]
 

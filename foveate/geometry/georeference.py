@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
+WGS84 = ("EPSG:4326", "OGC:CRS84")  # as x, y: readers of both names give longitude first, as GeoJSON has them
+
 
 def placed(geo_transform: Sequence[float], row_px: float, col_px: float) -> tuple[float, float]:
     """(x, y) of a place in pixels, of which corners are whole numbers; the transform is (a, b, c, d, e, f):

@@ -130,7 +130,7 @@ class ProceduralSet:
     def __len__(self) -> int:
         return self.size
 
-    @property
+    @cached_property
     def class_names(self) -> tuple[str, ...]:
         """Of the targets."""
         plain = self._plain  # warped versions take seconds to make

@@ -6,12 +6,12 @@ that cannot be read is skipped, counted and remembered with its reason; it never
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from foveate.geometry.viewpoint import whole_scene
 from foveate.scenes.files import open_files, reader_of
 from foveate.scenes.joined import JoinedScenes
 from foveate.scenes.windows import WindowScenes
+from foveate.training.clues import known_clues
 from foveate.training.kept import CACHE_BYTES
 from foveate.training.sources import Batch, Indices
 from foveate.training.window_draw import Crowd, WindowDraw, Windows, draw_windows
@@ -120,17 +121,38 @@ class MarkedSource:
         """All pictures that can be opened, one batch per reader, and their rows."""
         rows_of: dict[str, list[int]] = {}
         for row, path in enumerate(self.marked.paths):
+            with self._broken_of(path):
+                rows_of.setdefault(reader_of(path), []).append(row)
+        parts, kept = [], []
+        for reader, rows in rows_of.items():
             try:
-                reader = reader_of(path)
-                self._open(reader, [path])
-            except SceneError as error:
-                self.broken[path] = str(error)
-            else:
-                rows_of.setdefault(reader, []).append(row)
-        if not rows_of:
+                part = self._open(reader, rows)
+            except SceneError:  # of one; the others are asked one by one, and opened again
+                rows = self._openable(reader, rows)
+                if not rows:
+                    continue
+                part = self._open(reader, rows)
+            parts.append(part)
+            kept += rows
+        if not parts:
             raise DataError(f"none of {len(self.marked)} pictures can be opened; {next(iter(self.broken.values()))}")
-        parts = [self._open(reader, [self.marked.paths[row] for row in rows]) for reader, rows in rows_of.items()]
-        return JoinedScenes(parts), [row for rows in rows_of.values() for row in rows]
+        return JoinedScenes(parts), kept
+
+    def _openable(self, reader: str, rows: Sequence[int]) -> list[int]:
+        good = []
+        for row in rows:
+            with self._broken_of(self.marked.paths[row]):
+                self._open(reader, [row])
+                good.append(row)
+        return good
+
+    @contextmanager
+    def _broken_of(self, path: str) -> Iterator[None]:
+        """A picture that cannot be read is noted, and passed over."""
+        try:
+            yield
+        except SceneError as error:
+            self.broken[path] = str(error)
 
     def _check_boxes(self) -> None:
         """Files seldom say how large a picture is: only its header tells what lies outside."""
@@ -144,8 +166,8 @@ class MarkedSource:
                     "which is marked in it, lies outside: mend or remove it"
                 )
 
-    def _open(self, reader: str, paths: list[str]) -> Scenes:
-        kind = self.kind
+    def _open(self, reader: str, rows: Sequence[int]) -> Scenes:
+        kind, paths = self.kind, [self.marked.paths[row] for row in rows]
         return open_files(
             reader, paths, num_bands=kind.num_bands, value_range=kind.value_range, cache_bytes=CACHE_BYTES
         )
@@ -156,34 +178,31 @@ class MarkedSource:
         if row in self._probed:
             return path not in self.broken
         self._probed.add(row)
-        try:
+        with self._broken_of(path):
             self._scenes.select([self._place[row]]).read(whole_scene(1), PROBE_PX)
-        except SceneError as error:
-            self.broken[path] = str(error)
         return path not in self.broken
 
     def _target(self, rows: Indices, boxes: Sequence[Boxes], sizes_px: NDArray[np.int64]) -> dict[str, torch.Tensor]:
         """What is known of scenes ``sizes_px`` ``[n, 2]`` that show the given boxes (of each ``[m, 4]``, some outside)
-        of the pictures ``rows``: as :func:`foveate.training.procedural_source.clues`."""
+        of the pictures ``rows``: as :func:`foveate.training.clues.known_clues`."""
         most = max(1, int(self._crowd.counts.max(initial=0)))
-        known: dict[str, NDArray[Any]] = {
-            "boxes_px": np.zeros((len(rows), most, 4), np.float32),
-            "classes": np.zeros((len(rows), most), np.int64),
-            "is_target": np.zeros((len(rows), most), np.bool_),
-        }
+        boxes_px = np.zeros((len(rows), most, 4), np.float32)
+        classes = np.zeros((len(rows), most), np.int64)
+        is_target = np.zeros((len(rows), most), np.bool_)
         for i, (row, every) in enumerate(zip(rows.tolist(), boxes, strict=True)):
             shown = _shown(every, sizes_px[i])
             count = int(shown.sum())
-            known["boxes_px"][i, :count] = every[shown].clip(0, np.tile(sizes_px[i], 2))
-            known["classes"][i, :count] = self.marked.classes[row][shown] + 1
-            known["is_target"][i, :count] = True
-        known["label"] = self._labels(rows, known["classes"])
-        known["present"] = known["label"] > 0
-        known["is_thing"] = known["is_target"]
-        frame = known["boxes_px"] / np.tile(sizes_px, 2)[:, None] * 2 - 1
-        known["boxes"] = (frame * known["is_target"][..., None]).astype(np.float32)
-        known["place"] = (known["boxes"][:, :1, :2] + known["boxes"][:, :1, 2:]) / 2
-        return {name: torch.from_numpy(value) for name, value in known.items()}
+            boxes_px[i, :count] = every[shown].clip(0, np.tile(sizes_px[i], 2))
+            classes[i, :count] = self.marked.classes[row][shown] + 1
+            is_target[i, :count] = True
+        return known_clues(
+            boxes_px=boxes_px,
+            classes=classes,
+            is_thing=is_target,
+            is_target=is_target,
+            label=torch.from_numpy(self._labels(rows, classes)),
+            sizes_px=sizes_px,
+        )
 
     def _labels(self, rows: Indices, classes: NDArray[np.int64]) -> NDArray[np.int64]:
         """``[n]``, 0 for none: of a picture that is shown whole what it was given, of a window what most of it is."""

@@ -10,31 +10,24 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet
+from foveate.training.clues import known_clues
 from foveate.training.sources import Batch, Indices, TargetOf, label_and_place, stream_seed
 
 
 def clues(targets: Mapping[str, NDArray[Any]], size_px: tuple[int, int]) -> dict[str, torch.Tensor]:
-    """All that is known of big pictures, for families that learn from boxes:
-
-    - ``label`` ``[n]`` int64, class of the first object counted from 1, 0 for none; ``place`` ``[n, 1, 2]`` its centre
-    - ``present`` ``[n]`` bool, whether there is any object
-    - ``boxes_px`` and ``boxes`` ``[n, t, 4]`` float32 of objects and look-alikes: (top, left, bottom, right) in pixels
-      and in the frame, where the scene spans -1..1; ``is_thing`` and ``is_target`` ``[n, t]`` bool
-    - ``classes`` ``[n, t]`` int64, as ``label``; 0 for look-alikes
-    """
+    """All that is known of procedural scenes, as :func:`foveate.training.clues.known_clues`; things are objects and
+    look-alikes."""
     boxes_px, labels = targets["thing_boxes_px"], targets["labels"]
     classes = np.zeros(boxes_px.shape[:2], np.int64)
     classes[:, : labels.shape[1]] = labels + 1
-    boxes = boxes_px / np.tile(np.asarray(size_px, np.float32), 2) * 2 - 1
-    return {
+    return known_clues(
+        boxes_px=boxes_px,
+        classes=classes,
+        is_thing=targets["is_thing"],
+        is_target=targets["is_target"],
+        sizes_px=np.asarray(size_px, np.float32)[None],
         **label_and_place(targets, size_px),
-        "present": torch.from_numpy((labels >= 0).any(1)),
-        "boxes_px": torch.from_numpy(boxes_px),
-        "boxes": torch.from_numpy((boxes * targets["is_thing"][..., None]).astype(np.float32)),
-        "classes": torch.from_numpy(classes),
-        "is_thing": torch.from_numpy(targets["is_thing"]),
-        "is_target": torch.from_numpy(targets["is_target"]),
-    }
+    )
 
 
 def crowded(target_of: TargetOf, *, scenes: ProceduralConfig, at_large: ProceduralConfig) -> TargetOf:
