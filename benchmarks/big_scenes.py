@@ -29,7 +29,7 @@ from foveate.scenes.scent import scent_of
 from foveate.training.procedural_source import ProceduralSource
 
 TRAINED_PX, GLIMPSE_PX, THING_FRAC = 2048, 128, (0.01, 0.0374)
-STEPS = {"small": 1800, "efficientnet_lite0": 600}  # of the latter each takes three times as long
+STEPS = {"small": 2400, "efficientnet_lite0": 600}  # of the latter each takes three times as long
 CORE_PX = GLIMPSE_PX * 3 // 4  # of a look, what it answers for: tiles overlap by the rest
 READS_ALL = "exhaustive"
 FIRST = ("search", READS_ALL)

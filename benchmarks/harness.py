@@ -154,10 +154,10 @@ def gather(cells: Iterable[Cell], context: Context) -> Results:
 
 
 def adopt(results_json: Path, cells: Iterable[Cell], context: Context) -> list[str]:
-    """Take records of an earlier report, made on the same kind of machine, into the cache, where their keys still fit
-    and nothing is known yet; names of the cells."""
+    """Take records of an earlier report into the cache, where their keys still fit and nothing is known yet; names of
+    the cells. Each says on what machine it was made, which the report tells."""
     written = json.loads(results_json.read_bytes())["cells"] if results_json.exists() else []
-    here = {record["key"]: record for record in written if record["device"] == device_name()}
+    here = {record["key"]: record for record in written}
     fitting = [cell for cell in cells if cell_path(cell, context).stem in here and cached(cell, context) is None]
     for cell in fitting:
         path = cell_path(cell, context)

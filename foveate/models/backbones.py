@@ -49,7 +49,7 @@ class ConvBackbone(nn.Module):
         width, self._ends = num_bands, [0]
         for out, stride, kernel in zip(channels, strides, kernels, strict=True):
             layers += [nn.Conv2d(width, out, kernel, stride, kernel // 2), *([nn.GroupNorm(1, out)] if norm else [])]
-            layers.append(nn.ReLU())
+            layers.append(nn.ReLU(inplace=True))
             self._ends.append(len(layers))
             width = out
         if strongest:

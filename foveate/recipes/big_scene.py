@@ -17,7 +17,7 @@ from foveate.recipes.zoom_parts import zoom_system, zoom_training
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet, Scent
 from foveate.training.procedural_source import ProceduralSource, clues, crowded
 
-VARIANTS = 6  # of every digit: there are but a hundred of each class to learn from
+VARIANTS = 12  # of every digit: there are but a hundred of each class to learn from
 SMALLEST_PX = 512  # below, plates are too small to write on
 
 

@@ -45,6 +45,9 @@ class TrainConfig:
     opening_frac: float = 0.0
     """Share of the training, at its start, without looks: only what the opening teaches is learned, at a fraction of an
     episode's cost. Looks chosen by features that were never trained teach the rest little."""
+    guided_frac: float = 0.0
+    """Share of the training, from its start, until looks are the policy's; after the opening they are at what targets
+    say is there, and the agent waits. Reading is learned soonest from looks that show something to read."""
     random_frac: float = 0.0
     """Share of the training, at its start, with uniformly random looks instead of the policy's: the backbone learns to
     read any glimpse (AdaGlimpse's pretraining), the agent waits."""
@@ -75,7 +78,8 @@ class TrainConfig:
         check_numbers(self, "eval_every", "eval_scenes", "log_every", least=1)
         check_numbers(self, "seed", "lr", "weight_decay", "checkpoint_every_s", least=0)
         check_numbers(self, "seconds", "max_grad_norm", above=0)
-        check_numbers(self, "opening_frac", "random_frac", "agent_warmup_frac", "warmup_frac", least=0, most=1)
+        shares = ("opening_frac", "guided_frac", "random_frac", "agent_warmup_frac", "warmup_frac")
+        check_numbers(self, *shares, least=0, most=1)
         check_numbers(self, "final_lr_frac", least=0, most=1)
         if self.batch_size % self.accumulate:
             raise UsageError(f"accumulate is {self.accumulate}; it must divide batch_size, {self.batch_size}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ from foveate.training.divergence import MEND, playing
 from foveate.training.evaluating import evaluating
 from foveate.training.feed import ahead
 from foveate.training.frozen import freeze
+from foveate.training.guide import Guide
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal
 from foveate.training.learners import LEARNERS, Played
@@ -66,7 +67,8 @@ class Stage:
     """What a training step is for."""
 
     num_looks: int
-    policy: Any
+    policy: Callable[[Any], Any]
+    """Of a batch's target."""
     backbone_learns: bool
     agent_learns: bool
 
@@ -228,18 +230,29 @@ class Trainer:
         """What this step is for; all processes agree."""
         config, progress = self.config, self.world.means(self.progress)[0]
         if progress < config.opening_frac:
-            return Stage(num_looks=0, policy=self.system.policy, backbone_learns=True, agent_learns=False)
+            return Stage(num_looks=0, policy=self._own, backbone_learns=True, agent_learns=False)
+        if progress < config.guided_frac:
+            return Stage(num_looks=config.num_looks, policy=self._guide, backbone_learns=True, agent_learns=False)
         if progress < config.random_frac:
-            return Stage(num_looks=config.num_looks, policy=self.stroller, backbone_learns=True, agent_learns=False)
+            return Stage(
+                num_looks=config.num_looks, policy=lambda _: self.stroller, backbone_learns=True, agent_learns=False
+            )
         is_agents_turn = self.step // config.alternate_every % 2 == 0
         waits = progress < config.agent_warmup_frac
         alternates = config.backbone == "alternating" and not waits
         return Stage(
             num_looks=config.num_looks,
-            policy=self.system.policy,
+            policy=self._own,
             backbone_learns=config.backbone != "frozen" and not (alternates and is_agents_turn),
             agent_learns=not waits and not (alternates and not is_agents_turn),
         )
+
+    def _own(self, target: Any) -> Any:
+        return self.system.policy
+
+    def _guide(self, target: Any) -> Guide:
+        shape, at_once = self.system.model.observation_shape, self.system.policy.noise_shape[0]
+        return Guide(target, shape, num_looks_per_step=at_once)
 
     def _learn(self, part: Batch, stage: Stage, *, share: float) -> tuple[Lesson, Played]:
         """Plays, and adds the part's gradient, weighted by its share of the scenes of this step."""
@@ -249,7 +262,7 @@ class Trainer:
         mode = nullcontext() if stage.backbone_learns else evaluating(self.system.model)
         with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns), mode:
             with playing(is_first=self.step == 0):
-                episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy)
+                episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy(target))
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         loss, reward = float(taught.loss.detach()), float(taught.rewards.sum())
         if self.world.agree(not math.isfinite(loss + reward)):  # all leave, or the others would wait forever
@@ -283,7 +296,7 @@ class Trainer:
         if self.world.agree(not self.agent.is_ready):
             return {}
         config = self.config
-        waiting = max(config.agent_warmup_frac, config.opening_frac, config.random_frac)
+        waiting = max(config.agent_warmup_frac, config.opening_frac, config.guided_frac, config.random_frac)
         return self.agent.learn(lr_scale=self.lr_scale(delay=waiting), seed=config.seed * 7919 + self.step)
 
     def _report(self, lessons: list[Lesson], agent: Mapping[str, float], lr_scale: float, journal: Journal) -> None:

@@ -119,7 +119,11 @@ def test_what_cannot_be_written_leaves_nothing(context: Context) -> None:
 def test_an_earlier_report_is_adopted_where_its_keys_fit(context: Context, tmp_path: Path) -> None:
     toy = _toy([_cell("a"), _cell("b")], lambda cell: {"x": 0.25})
     run_cells([toy], context, minutes=None)
+    record = cached(_cell("a"), context)
+    assert record is not None
+    cell_path(_cell("a"), context).write_text(json.dumps({**record, "device": "~ elsewhere"}))
     run.report([toy], context, tmp_path)
+    assert " and ~ elsewhere, " in (tmp_path / "RESULTS.md").read_text()
     fresh = Context(cache=tmp_path / "fresh", threads=1)
     changed = [_cell("a"), _cell("b", version=2)]
     assert adopt(tmp_path / "results.json", changed, fresh) == ["toy/a/0"]
