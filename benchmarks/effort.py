@@ -48,7 +48,9 @@ class Effort:
     clock_sides_px: tuple[int, ...] = (4096, 10_240, 24_576)
     """Of the files that are searched and read in full against the clock: 17, 105 and 604 megapixels."""
     big_scenes: int = 200
-    """Per seed; as many others for thresholds."""
+    """Per seed, to judge on."""
+    big_calibration: int = 120
+    """Per seed, to choose thresholds on."""
     any_sides_px: tuple[int, ...] = (2048, 4096, 8192, 16_384)
     """Of scenes that a search is tried on that was trained on the smallest of them."""
     any_scenes: int = 100
@@ -70,6 +72,6 @@ SMOKE = Effort(
     sign_scenes=16, static_sides=(28,), sign_sides=((120, 160),), widths=(8,), repeats=2, exit_batches=(1, 10),
     forward_batch=4, model="adaptivenn_tiny", timed_scenes=10,
     elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
-    big_encoders=("small",), big_sides_px=(512,), big_scenes=4, big_looks=(0, 8), clock_sides_px=(512,),
-    any_sides_px=(512, 1024), any_scenes=4, any_looks=(0, 8), refused_scenes=4,
+    big_encoders=("small",), big_sides_px=(512,), big_scenes=4, big_calibration=4, big_looks=(0, 8),
+    clock_sides_px=(512,), any_sides_px=(512, 1024), any_scenes=4, any_looks=(0, 8), refused_scenes=4,
 )  # fmt: skip

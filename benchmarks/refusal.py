@@ -21,7 +21,7 @@ from foveate.evaluation.refusal import Facts, calibrated_risk, searched_and_scan
 from foveate.scenes.procedural import ProceduralSet
 from foveate.training.procedural_source import ProceduralSource
 
-TRAINED_PX, SIDE_PX, THING_FRAC, STEPS, LOOKS = 512, 1024, (0.04, 0.08), 1200, 32
+TRAINED_PX, SIDE_PX, THING_FRAC, STEPS, LOOKS = 512, 1024, (0.04, 0.08), 2400, 32
 RISK, CONFIDENCE = 0.02, 0.95
 SCENTS = {"strong": "with scent", "none": "without scent"}
 FACTS = ("deferred", "missed_by_search", "missed_by_scan", "missed")

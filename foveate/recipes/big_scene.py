@@ -31,7 +31,7 @@ def big_scene(
     looks: int = 32,
     encoder: Encoder = "small",
     amp: Literal["off", "fp16", "bf16"] = "off",
-    steps: int = 1200,
+    steps: int = 2400,
     seconds: float | None = None,
     seed: int = 0,
 ) -> Recipe:
