@@ -86,7 +86,6 @@ def big_pictures(
             amp=amp,
             seed=seed,
             eval_every=400,
-            **({} if marked.has_places else {"guided_frac": 0.0}),
         ),
         source=sources["train"],
         calibration=sources["calibrate"],

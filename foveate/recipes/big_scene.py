@@ -49,7 +49,16 @@ def big_scene(
     return Recipe(
         name="big_scene",
         system=zoom_system(("none", *ProceduralSet(scenes).class_names), glimpse_px=glimpse_px, model=changes.model),
-        train=zoom_training(steps=steps, seconds=seconds, num_looks=looks, amp=amp, seed=seed, **changes.train),
+        train=zoom_training(
+            steps=steps,
+            seconds=seconds,
+            num_looks=looks,
+            opening_frac=0.1,
+            guided_frac=0.5,  # look-alikes are known: looks at targets alone would show nothing to tell them from
+            amp=amp,
+            seed=seed,
+            **changes.train,
+        ),
         source=ProceduralSource(ProceduralSet(many, split="train"), crowded(clues, scenes=many, at_large=scenes)),
         calibration=ProceduralSource(ProceduralSet(scenes, split="test", size=4096), clues),
         test=ProceduralSource(ProceduralSet(scenes, split="test", size=4096), clues, stream=1),

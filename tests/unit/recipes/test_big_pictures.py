@@ -69,7 +69,6 @@ def test_labels_of_whole_pictures_are_taken_with_a_warning(tmp_path: Path) -> No
     (tmp_path / "annotations.csv").write_text("\n".join(["path,label", *lines]))
     recipe = big_pictures(tmp_path, steps=1)
     assert recipe.source.batch(np.arange(3), 0).target.ndim == 1
-    assert recipe.train.guided_frac == 0
     assert "beware     nothing says where" in "\n".join(recipe.notes)
     assert recipe_name(str(tmp_path)) == "picture_folder"  # labels alone: whoever wants a search, names it
 
