@@ -67,8 +67,8 @@ class Stage:
     """What a training step is for."""
 
     num_looks: int
-    policy: Callable[[Any], Any]
-    """Of a batch's target."""
+    policy_of: Callable[[Any], Any]
+    """Who looks, by what is known of a batch: its target."""
     backbone_learns: bool
     agent_learns: bool
 
@@ -230,19 +230,19 @@ class Trainer:
         """What this step is for; all processes agree."""
         config, progress = self.config, self.world.means(self.progress)[0]
         if progress < config.opening_frac:
-            return Stage(num_looks=0, policy=self._own, backbone_learns=True, agent_learns=False)
+            return Stage(num_looks=0, policy_of=self._own, backbone_learns=True, agent_learns=False)
         if progress < config.guided_frac:
-            return Stage(num_looks=config.num_looks, policy=self._guide, backbone_learns=True, agent_learns=False)
+            return Stage(num_looks=config.num_looks, policy_of=self._guide, backbone_learns=True, agent_learns=False)
         if progress < config.random_frac:
             return Stage(
-                num_looks=config.num_looks, policy=lambda _: self.stroller, backbone_learns=True, agent_learns=False
+                num_looks=config.num_looks, policy_of=lambda _: self.stroller, backbone_learns=True, agent_learns=False
             )
         is_agents_turn = self.step // config.alternate_every % 2 == 0
         waits = progress < config.agent_warmup_frac
         alternates = config.backbone == "alternating" and not waits
         return Stage(
             num_looks=config.num_looks,
-            policy=self._own,
+            policy_of=self._own,
             backbone_learns=config.backbone != "frozen" and not (alternates and is_agents_turn),
             agent_learns=not waits and not (alternates and not is_agents_turn),
         )
@@ -262,7 +262,9 @@ class Trainer:
         mode = nullcontext() if stage.backbone_learns else evaluating(self.system.model)
         with self._timed("time/rollout_s"), self._autocast(), torch.set_grad_enabled(stage.backbone_learns), mode:
             with playing(is_first=self.step == 0):
-                episode = play(self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy(target))
+                episode = play(
+                    self.system, part, num_looks=stage.num_looks, noise=noise, policy=stage.policy_of(target)
+                )
             taught = lesson(episode, self.system.task, target, self._auxiliary(part, episode, target), self.config.loss)
         loss, reward = float(taught.loss.detach()), float(taught.rewards.sum())
         if self.world.agree(not math.isfinite(loss + reward)):  # all leave, or the others would wait forever

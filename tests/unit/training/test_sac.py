@@ -312,7 +312,7 @@ def test_stages_say_who_learns() -> None:
     for step in range(10):
         run.step = step
         stage = run._stage()
-        found.append((stage.policy is run.stroller, stage.backbone_learns, stage.agent_learns))
+        found.append((stage.policy_of(None) is run.stroller, stage.backbone_learns, stage.agent_learns))
     strolls, agents, backbones = (True, True, False), (False, False, True), (False, True, False)
     assert found == [*[strolls] * 3, backbones, *[agents] * 2, *[backbones] * 2, *[agents] * 2]
     assert not trainer(backbone="frozen")._stage().backbone_learns
