@@ -100,10 +100,11 @@ def _checks(found: dict[int, list[Values]]) -> list[Any]:
     allowed, needed = log2(_tiles(high)) / log2(_tiles(low)), _looks_needed(found[low])
     grown = _looks_needed(found[high]) / needed if needed else inf
     drop = mean(numbers(found[low], _last)) - mean(numbers(found[high], _last))
+    told = f"{grown:.2f} ×" if grown < inf else f"{MOST_SEEN:.0%} are not seen in as many looks as were given"
     return [
         at_most(f"looks from {low} to {high} px grow no faster than the logarithm of the tiles", [grown], allowed,
                 target=f"≤ {allowed:.2f} ×",
-                measured=f"{grown:.2f} ×; balanced accuracy falls by {100 * drop:.1f} points"),
+                measured=f"{told}; balanced accuracy falls by {100 * drop:.1f} points"),
     ]  # fmt: skip
 
 
