@@ -157,12 +157,12 @@ def adopt(results_json: Path, cells: Iterable[Cell], context: Context) -> list[s
     """Take records of an earlier report into the cache, where their keys still fit and nothing is known yet; names of
     the cells. Each says on what machine it was made, which the report tells."""
     written = json.loads(results_json.read_bytes())["cells"] if results_json.exists() else []
-    here = {record["key"]: record for record in written}
-    fitting = [cell for cell in cells if cell_path(cell, context).stem in here and cached(cell, context) is None]
+    known = {record["key"]: record for record in written}
+    fitting = [cell for cell in cells if cell_path(cell, context).stem in known and cached(cell, context) is None]
     for cell in fitting:
         path = cell_path(cell, context)
         make_folder(path.parent)
-        write_json(path, here[path.stem])
+        write_json(path, known[path.stem])
     return [cell.name for cell in fitting]
 
 

@@ -41,10 +41,9 @@ class Guide:
         assert noise is not None  # it only plays while training explores
         sizes = observation.sizes_px.float()
         u = torch.as_tensor(noise, device=sizes.device).float()
-        half = self._half(sizes, u[..., 2])
-        spread = (2 * u[..., 3:] - 1) * SPREAD
-        near = self._middles(u[..., 1]) + spread * half
-        anywhere = (2 * u[..., 3:] - 1) * (1 - half).clamp(min=0)
+        half, beside = self._half(sizes, u[..., 2]), 2 * u[..., 3:] - 1
+        near = self._middles(u[..., 1]) + SPREAD * beside * half
+        anywhere = beside * (1 - half)
         at_thing = (u[..., 0] < AT_THINGS) & self.is_thing.any(1)[:, None]
         center = torch.where(at_thing[..., None], near, anywhere)
         viewpoints = clamp_inside(torch.cat([center, half], -1))
