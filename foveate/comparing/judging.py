@@ -37,6 +37,8 @@ class Facts:
     decoded_px: Matrix
     full_tiles: Matrix
     file_tiles: Matrix
+    full_small_tiles: Matrix
+    file_small_tiles: Matrix
     seconds: Matrix
 
     @classmethod

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from foveate.comparing import READERS
-from foveate.comparing.file_tiles import FileTiles
+from foveate.comparing.file_tiles import SMALL_TILE_PX, FileTiles
 from foveate.core import ObservationShape, Scenes
 from foveate.cost import Ledger
 from foveate.episode import Event, Player
@@ -43,6 +43,8 @@ class Track:
     decoded_px: NDArray[np.float64]
     full_tiles: NDArray[np.float64]  # tiles at full resolution that a pyramid file would have to decode
     file_tiles: NDArray[np.float64]  # the same on all levels: as good as bytes
+    full_small_tiles: NDArray[np.float64]  # the same two of a file with tiles of half the side
+    file_small_tiles: NDArray[np.float64]
     seconds: NDArray[np.float64]
     """Wall-clock, reading and deciding included; not the answers on the way, but for the last."""
     views: NDArray[np.float32]  # [looks at the end, 4] what was looked at
@@ -90,8 +92,10 @@ def _played(
         max_looks=None if READERS.facts(name).get("reads_all") else max_looks,
     )  # fmt: skip
     ledger, close = deepcopy(before), _Close(system.model.observation_shape, scene, boxes)
-    tiles = FileTiles(system.model.glimpse_size_px(1), scene.sizes_px)
-    tiles.add(whole_scene(1)[0])
+    glimpse_px = system.model.glimpse_size_px(1)
+    tiles, small = FileTiles(glimpse_px, scene.sizes_px), FileTiles(glimpse_px, scene.sizes_px, tile_px=SMALL_TILE_PX)
+    for bill in (tiles, small):
+        bill.add(whole_scene(1)[0])
     known: list[dict[str, Any]] = []
     views = [np.zeros((0, 4), np.float32)]
     # An event is given once its look was taken: what that took belongs to the next one.
@@ -104,11 +108,13 @@ def _played(
             "looks": int(event.step.num_looks[0]), **_said(system, event.state), "found": close.num_found,
             "macs": float(event.spent["macs"][0]), "read_bytes": float(event.spent["bytes"][0]),
             "decoded_px": decoded_px, "seconds": seconds, "full_tiles": tiles.num_full, "file_tiles": tiles.num_all,
+            "full_small_tiles": small.num_full, "file_small_tiles": small.num_all,
         })  # fmt: skip
         if event.look is not None:
             views.append(as_numpy(event.look.viewpoints)[0][as_numpy(event.look.valid)[0]])
             close.add(views[-1])
             tiles.add(views[-1])
+            small.add(views[-1])
         seconds, decoded_px = seconds + took_s, float(ledger.decoded_px[0])
         start_s = time.perf_counter()  # what the comparison asks on the way is nobody's time
     return Track.of(known, np.concatenate(views))

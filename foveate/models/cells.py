@@ -1,14 +1,19 @@
 """What a look is responsible for, and the closer looks that share it out: the geometry of a zooming search.
 
 A look sees a window; it answers for the **core** of it, the window shrunk by ``context`` (extended to the border of the
-scene where the window touches it). The core is cut into cells; each cell's own window is ``context`` times as wide, so
-that a thing whose middle is in the cell is seen whole. Cells at the border are wider, so that no window is shifted: the
-cores of all cells' windows tile the core again. All of this follows from viewpoints alone, whoever chose them.
+scene where the window touches it). The core is cut into as few **cells** as closer looks can answer for: each cell's
+own window is at least ``context`` times as wide, so that a thing whose middle is in the cell is seen whole. Cells at
+the border are wider, since their windows end there too: looks at all cells answer for the core again.
+
+Looks get closer in equal steps, as few as the grid allows, and the last one is at full resolution, whatever the
+size of the scene. All of this follows from viewpoints alone, whoever chose them.
 
 Shape letters: b looks, m = R x S cells, h x w places of a map of the look, P pixels of a glimpse's side.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -17,6 +22,8 @@ from foveate.geometry.viewpoint import clamp_inside
 
 AT_BORDER = 1e-5  # of the scene's half extent: what rounding of float32 viewpoints may take away
 ABOUT = 1.001
+SLACK = 1e-3  # of a step or a cell: rounding is no reason for one more
+CLOSER = 1.5  # a look that shows less than this much more detail is no closer look
 
 
 def cores(windows: Tensor, *, context: float) -> Tensor:
@@ -31,52 +38,54 @@ def cores(windows: Tensor, *, context: float) -> Tensor:
 def cells(
     windows: Tensor, sizes_px: Tensor, *, grid: tuple[int, int], context: float, glimpse_px: tuple[int, int],
     finest_px: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Boxes ``[b, m, 4]`` (low row, low col, high row, high col) of the cells of looks ``[b, 4]`` at scenes ``[b, 2]``,
-    the windows ``[b, m, 4]`` of closer looks at them, and which of them exist ``[b, m]``.
+    the windows ``[b, m, 4]`` of closer looks at them, which of them exist ``[b, m]``, and which looks are leaves
+    ``[b]``: as close as ``finest_px``, or hardly less. The cells of leaves are for answers only: all that the grid has.
 
-    No window is closer than ``finest_px``; all have square pixels, but for scenes narrower than they are. Cells whose
-    windows are the same are one cell: only the first exists."""
-    core, height, width = cores(windows, context=context), *grid
-    rows, row_centers, row_unit = _cut(core[:, 0], core[:, 2], height, context=context)
-    cols, col_centers, col_unit = _cut(core[:, 1], core[:, 3], width, context=context)
-    units = torch.stack([row_unit, col_unit], dim=-1)
-    px = scale_px(units * context / 2, sizes_px, glimpse_px=glimpse_px).clamp(min=finest_px)
-    half = px[:, None] * px.new_tensor(glimpse_px) / sizes_px
-    middle = _mesh(row_centers, col_centers)
+    All windows have square pixels, but for scenes narrower than they are."""
+    here_px = scale_px(windows[:, 2:], sizes_px, glimpse_px=glimpse_px)
+    is_leaf = here_px < CLOSER * finest_px
+    next_px = next_scale_px(here_px, finest_px=finest_px, most=min(grid) / context)
+    half = next_px[:, None] * next_px.new_tensor(glimpse_px) / sizes_px
+    core, widest = cores(windows, context=context), 2 * half / context
+    (rows, at_rows, is_row), (cols, at_cols, is_col) = (
+        _cut(core[:, axis], core[:, 2 + axis], widest[:, axis], grid[axis], is_leaf, context=context) for axis in (0, 1)
+    )
+    middle = _mesh(at_rows, at_cols)
     closer = clamp_inside(torch.cat([middle, half[:, None].expand_as(middle)], dim=-1))
-    row_low, row_high, row_first = _merged(rows, closer[:, ::width, 0])
-    col_low, col_high, col_first = _merged(cols, closer[:, :width, 1])
-    boxes = torch.cat([_mesh(row_low, col_low), _mesh(row_high, col_high)], dim=-1)
-    return boxes, closer, (row_first[:, :, None] & col_first[:, None]).flatten(1)
+    boxes = torch.cat([_mesh(rows[:, :-1], cols[:, :-1]), _mesh(rows[:, 1:], cols[:, 1:])], dim=-1)
+    return boxes, closer, (is_row[:, :, None] & is_col[:, None]).flatten(1), is_leaf
 
 
-def _cut(low: Tensor, high: Tensor, count: int, *, context: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Along one axis: edges ``[b, count + 1]`` of the cells from ``low`` to ``high`` ``[b]``, centres ``[b, count]`` of
-    their windows, and the width ``[b]`` of those that do not touch the border."""
-    at_low, at_high, wider = low <= -1, high >= 1, (context - 1) / 2
-    unit = (high - low) / (count + wider * (at_low.float() + at_high.float()))
-    widths = unit[:, None].repeat(1, count)
-    widths[:, 0] += wider * unit * at_low
-    widths[:, -1] += wider * unit * at_high
+def next_scale_px(scales_px: Tensor, *, finest_px: float, most: float) -> Tensor:
+    """Of the looks that follow looks at ``scales_px``: as many times closer as all that follow them, at most ``most``
+    times each, until ``finest_px``."""
+    ratio = (scales_px / finest_px).clamp(min=1)
+    steps = (ratio.log() / math.log(most) - SLACK).ceil().clamp(min=1)
+    return finest_px * ratio ** (1 - 1 / steps)
+
+
+def _cut(
+    low: Tensor, high: Tensor, widest: Tensor, most: int, is_leaf: Tensor, *, context: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Along one axis: edges ``[b, most + 1]`` of the cells from ``low`` to ``high`` ``[b]``, as many as are needed for
+    those that do not touch the border to be at most as wide as ``widest`` ``[b]``, or as there may be for leaves;
+    centres ``[b, most]`` of their windows; and which exist. Those that do not are of no width, behind the others."""
+    at_low, at_high = (low <= -1)[:, None], (high >= 1)[:, None]
+    more, length = (context - 1) / 2, (high - low)[:, None]
+    more_in_all = more * (at_low.float() + at_high.float())
+    count = (length / widest[:, None] - more_in_all - SLACK).ceil().clamp(1, most)
+    count = torch.where(is_leaf[:, None], float(most), count)
+    unit = length / (count + more_in_all)
+    which = torch.arange(most, device=low.device)
+    is_first, is_last, exists = which == 0, which == count - 1, which < count
+    widths = unit * (exists + more * (at_low & is_first).float() + more * (at_high & is_last).float())
     edges = torch.cat([low[:, None], low[:, None] + widths.cumsum(1)], dim=1)
     centers, half = (edges[:, 1:] + edges[:, :-1]) / 2, unit * context / 2
-    centers[:, 0] = torch.where(at_low, low + half, centers[:, 0])
-    centers[:, -1] = torch.where(at_high, high - half, centers[:, -1])
-    return edges, centers, unit
-
-
-def _merged(edges: Tensor, centers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Lower and upper edges ``[b, count]`` of cells along an axis, those of neighbours with one window joined, and
-    whether each is the first of these."""
-    low, high = edges[:, :-1].clone(), edges[:, 1:].clone()
-    is_first = torch.ones_like(low, dtype=torch.bool)
-    is_first[:, 1:] = (centers[:, 1:] - centers[:, :-1]).abs() > AT_BORDER
-    for i in range(1, low.shape[1]):
-        low[:, i] = torch.where(is_first[:, i], low[:, i], low[:, i - 1])
-    for i in reversed(range(1, low.shape[1])):
-        high[:, i - 1] = torch.where(is_first[:, i], high[:, i - 1], high[:, i])
-    return low, high, is_first
+    centers = torch.where(at_low & is_first, low[:, None] + half, centers)
+    centers = torch.where(at_high & is_last & ~(at_low & is_first), high[:, None] - half, centers)
+    return edges, centers, exists
 
 
 def scale_px(half_extents: Tensor, sizes_px: Tensor, *, glimpse_px: tuple[int, int]) -> Tensor:

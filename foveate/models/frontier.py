@@ -1,9 +1,10 @@
 """All that a zooming search knows of a scene: the cells that its looks showed, each with what it promises.
 
 A table of fixed size that keeps the most promising cells, so a search may go on for ever and shapes stay static. A cell
-is superseded once a look as close as its own window was answered for its middle: what that look showed stands for it.
-What a closer look showed of a part of a cell replaces what was expected there: else a thing on the border of two cells
-would be looked at twice. Cells of all looks count in one unit, the expected number of targets in them.
+is superseded once a look as close as its own window answers for its middle and most of it: what that look showed stands
+for it. What a closer look showed of a part of a cell replaces what was expected there, and what it answers for is no
+longer expected of the cell: else a thing on the border of two cells would be looked at twice. Cells of all looks count
+in one unit, the expected number of targets in them.
 
 Shape letters: n scenes, m cells in the table, k looks, h x w places of a look, d channels.
 """
@@ -22,6 +23,7 @@ from foveate.rows import Rowwise
 
 LEAST_MASS = 1e-6
 NOTHING = 1e-12  # extent of the box of an empty slot
+MOST = 0.75  # along each axis, of a cell or of what a look answers for, whichever is less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +75,17 @@ class Frontier(Rowwise):
 
     def superseded(self, cores: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
         """After looks ``[n, k]`` that answer for ``cores`` ``[n, k, 4]`` at ``scales_px`` ``[n, k]``."""
-        middles = (self.boxes[..., :2] + self.boxes[..., 2:]) / 2
-        inside = (middles[:, None] >= cores[:, :, None, :2]) & (middles[:, None] <= cores[:, :, None, 2:])
+        low, high = self.boxes[:, None, :, :2], self.boxes[:, None, :, 2:]
+        core_low, core_high, middles = cores[:, :, None, :2], cores[:, :, None, 2:], (low + high) / 2
+        shared = torch.minimum(high, core_high) - torch.maximum(low, core_low)
+        inside = (middles >= core_low) & (middles <= core_high)
+        inside &= shared >= MOST * torch.minimum(high - low, core_high - core_low)
         hits = inside.all(-1) & self._as_close(scales_px, valid)
         return replace(self, coverage=self.coverage + hits.sum(1))
 
-    def revised(self, windows: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
-        """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, wherever they
-        are closer than what was known of a part of a cell."""
+    def revised(self, windows: Tensor, cores: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
+        """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, beside their
+        ``cores`` ``[n, k, 4]``, wherever they are closer than what was known of a part of a cell."""
         n, k, height, width = mass.shape
         boxes = self.boxes.repeat_interleave(k, 0)
         views = windows.flatten(0, 1)
@@ -88,7 +93,9 @@ class Frontier(Rowwise):
         place = 2 * views[:, None, 2:] / views.new_tensor([height, width])
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=NOTHING)
         seen = (torch.stack([rows.sum(2), cols.sum(2)], -1) * place / extent).prod(-1).clamp(max=1)
-        found = ((rows @ mass.flatten(0, 1)) * cols).sum(2)
+        core = cores.flatten(0, 1)[:, None]
+        own = shares(core, views, places=height, axis=0).mT * shares(core, views, places=width, axis=1)
+        found = ((rows @ (mass.flatten(0, 1) * (1 - own))) * cols).sum(2)
         counts = (self._as_close(scales_px, valid) & ~self.is_leaf[:, None]).float()
         left = (1 - seen.unflatten(0, (n, k)) * counts).prod(1)
         return replace(self, mass=self.mass * left + (found.unflatten(0, (n, k)) * counts).sum(1))

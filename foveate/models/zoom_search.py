@@ -37,7 +37,6 @@ from foveate.price import Macs, Price
 from foveate.rows import Rowwise
 
 FACTS = 2  # told of every cell beside what it looks like: its mass, and how much closer one could look
-CLOSER = 1.5  # a look that shows less than this much more detail is no closer look
 PRIOR_GAIN = 30.0  # an optimiser moves every weight by as much: else all features would bend to move the prior first
 FAR = 3.0  # doublings of the resolution from which on it makes no difference to what is expected of a place
 
@@ -58,8 +57,8 @@ class ZoomSearchConfig:
     net: Mapping[str, Any] = field(
         default_factory=lambda: {
             "name": "conv",
-            "channels": (16, 32, 48, 64),
-            "strides": (2, 2, 2, 1),
+            "channels": (16, 24, 40, 64),
+            "strides": (2, 2, 1, 2),  # what is read comes before the last of them: less depends on where it lies
             "kernels": (5, 3, 3, 3),
             "norm": True,
             "skips": True,
@@ -69,8 +68,8 @@ class ZoomSearchConfig:
     cells: tuple[int, int] = (8, 8)
     """(rows, cols) of the candidates that a glimpse offers."""
     context: float = 2.0
-    """Side of a look, in cells: so looking at a cell shows it ``cells / context`` times closer, and things of up to
-    ``context - 1`` cells whole, wherever they lie."""
+    """Side of a look, in cells: so looking at a cell shows it up to ``cells / context`` times closer, and things of up
+    to ``context - 1`` cells whole, wherever they lie."""
     finest_px: float = 1.0
     """Pixels of the scene per pixel of the closest looks; above 1 where that is enough, below to magnify."""
     frontier_size: int = 256
@@ -185,12 +184,13 @@ class ZoomSearch(nn.Module):
         mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
         said = places[..., :0] if self.things is None else self.things(places)
         found = said if self.things is None else things_of(said.detach(), views)
-        new = self._cells(places, found, mass, scales, closer, views, of_scenes)
+        new = self._cells(places, found, mass, closer, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
         by_row = scales.unflatten(0, (n, k))
-        known = known.superseded(cores(windows, context=config.context), by_row, valid)
-        known = known.revised(windows, mass.unflatten(0, (n, k)), by_row, valid)
+        core = cores(windows, context=config.context)
+        known = known.superseded(core, by_row, valid)
+        known = known.revised(windows, core, mass.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {
             "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
@@ -209,15 +209,14 @@ class ZoomSearch(nn.Module):
         places: Tensor,
         found: Tensor,
         mass: Tensor,
-        scales: Tensor,
         closer: Tensor,
         views: Tensor,
         sizes: Tensor,
     ) -> Frontier:
         """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]`` of the things
-        ``found`` ``[b, h, w, 4 + c]``; ``scales`` and ``closer`` are ``[b]``."""
+        ``found`` ``[b, h, w, 4 + c]``; ``closer`` is ``[b]``."""
         config = self.config
-        boxes, windows, exists = cells(
+        boxes, windows, exists, is_leaf = cells(
             views,
             sizes,
             grid=config.cells,
@@ -241,7 +240,7 @@ class ZoomSearch(nn.Module):
             found=shown[..., places.shape[-1] :],
             closer=closer[:, None].expand_as(total),
             exists=exists,
-            is_leaf=scales[:, None] < CLOSER * next_scales,
+            is_leaf=is_leaf[:, None].expand_as(exists),
             coverage=torch.zeros_like(total),
         )
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from foveate.annotations.annotated import Annotated
 from foveate.annotations.reading import read_annotations
 from foveate.errors import DataError
-from foveate.models.zoom_search import CLOSER
+from foveate.models.cells import CLOSER
 from foveate.recipes.picture_folder import FolderRecipe
 from foveate.recipes.recipe import check_counts
 from foveate.recipes.zoom_parts import CONTEXT, zoom_system, zoom_training

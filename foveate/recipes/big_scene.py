@@ -2,7 +2,8 @@
 
 Plates can be seen from afar; what is written on them, only from near: one of the ``classes`` on the plate that is
 searched, another digit on all others. Training scenes hold many more things than test scenes do, so that a training
-episode reads many; what that changes is told with the targets, and is the same factor at every scale.
+episode reads many; what that changes is told with the targets, and is the same factor at every scale. Some of theirs
+are larger, as far as there is room.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from foveate.errors import UsageError
 from foveate.recipes.encoders import Encoder, encoder_changes
 from foveate.recipes.recipe import Recipe
 from foveate.recipes.zoom_parts import zoom_system, zoom_training
+from foveate.scenes.placement import largest_px
 from foveate.scenes.procedural import ProceduralConfig, ProceduralSet, Scent
 from foveate.training.procedural_source import ProceduralSource, clues, crowded
 
+LARGER = 2  # things of training scenes, at most: larger scenes have larger things, which looks must not shrink from
 VARIANTS = 12  # of every digit: there are but a hundred of each class to learn from
 SMALLEST_PX = 512  # below, plates are too small to write on
 
@@ -46,6 +49,8 @@ def big_scene(
     low, high = (round(share * side_px) for share in thing_frac)
     scenes = ProceduralConfig(size_px=(side_px, side_px), object_size_px=(low, high), classes=classes, scent=scent)
     many = replace(scenes, num_objects=(2, 12), num_distractors=(8, 16), none_frac=0.3, variants=VARIANTS)
+    largest = largest_px(many.max_things, canvas_px=many.size_px, gap_px=many.gap_px)
+    many = replace(many, object_size_px=(low, max(high, min(LARGER * high, largest))))
     return Recipe(
         name="big_scene",
         system=zoom_system(("none", *ProceduralSet(scenes).class_names), glimpse_px=glimpse_px, model=changes.model),

@@ -5,6 +5,7 @@ Shape letters: n scenes, m things of a scene (the absent ones are masked).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -27,8 +28,15 @@ def lattice_shape(canvas_px: tuple[int, int], cell_px: int, margin_px: int) -> t
 
 def has_room(count: int, size_px: int, *, canvas_px: tuple[int, int], margin_px: int = 0, gap_px: int = 0) -> bool:
     """Whether so many things of at most this size may be placed anywhere inside the margin."""
-    inner = [side - 2 * margin_px for side in canvas_px]
-    return min(inner) >= size_px and count * (size_px + gap_px) ** 2 <= MAX_DENSITY * inner[0] * inner[1]
+    return size_px <= largest_px(count, canvas_px=canvas_px, margin_px=margin_px, gap_px=gap_px)
+
+
+def largest_px(count: int, *, canvas_px: tuple[int, int], margin_px: int = 0, gap_px: int = 0) -> int:
+    """The largest size that so many things may have, to be placed anywhere inside the margin; negative if none."""
+    height, width = (side - 2 * margin_px for side in canvas_px)
+    if min(height, width) < 0:
+        return -1
+    return min(height, width, math.floor(math.sqrt(MAX_DENSITY * height * width / max(count, 1))) - gap_px)
 
 
 def on_lattice(

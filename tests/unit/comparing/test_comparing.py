@@ -106,7 +106,8 @@ def facts(presence: Any, finding: Any = None) -> Facts:
     values = np.asarray(presence, np.float64)
     found, zeros = values if finding is None else np.asarray(finding, np.float64), np.zeros_like(values)
     return Facts(looks=zeros, presence=values, finding=found, kind=zeros + 2, found=zeros, macs=zeros, read_bytes=zeros,
-                 decoded_px=zeros, full_tiles=zeros, file_tiles=zeros, seconds=zeros)  # fmt: skip
+                 decoded_px=zeros, full_tiles=zeros, file_tiles=zeros, full_small_tiles=zeros,
+                 file_small_tiles=zeros, seconds=zeros)  # fmt: skip
 
 
 def test_thresholds_part_what_can_be_parted() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +13,8 @@ from foveate.episode import Episode, Event, Player
 from foveate.errors import UsageError
 from foveate.geometry.viewpoint import contains
 from foveate.models import create_model
+from foveate.models.cells import CLOSER, cores
 from foveate.models.frontier import Frontier
-from foveate.models.zoom_search import CLOSER
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.scenes.memory import ArrayScenes
@@ -107,12 +109,11 @@ def test_cells_add_up_to_the_heat_and_looking_closer_takes_it_over() -> None:
     state = model.open(scenes.read(np.array([[[0, 0, 1, 1.0]]]), (16, 16)).pixels, scenes.sizes_px)
     heat = torch.nn.functional.softplus(state.heat["heat"][0, 0]).sum()
     assert state.frontier.mass.sum() == pytest.approx(float(heat), rel=1e-5)
-    seen = model.observe(state)
-    chosen = int(seen.relevance[0].argmax())
-    look = Look(action={}, viewpoints=seen.candidates[:, [chosen]], valid=torch.ones(1, 1, dtype=torch.bool))
+    corner = model.observe(state).candidates[:, [0]]
+    look = Look(action={}, viewpoints=corner, valid=torch.ones(1, 1, dtype=torch.bool))
     after = model.update(state, scenes.read(look.viewpoints, (16, 16)).pixels, look)
-    assert not after.frontier.is_evidence[0, chosen]
-    assert after.frontier.is_evidence.sum() == 15 + 16
+    assert not after.frontier.is_evidence[0, 0]
+    assert after.frontier.is_evidence.sum() == 8 + 9, "three rows and columns of the scene, and of its corner"
 
 
 @torch.no_grad()
@@ -128,20 +129,42 @@ def test_what_a_closer_look_shows_of_a_neighbour_replaces_what_was_expected_ther
     )  # fmt: skip
     window = torch.tensor([[[-0.5, -0.5, 0.5, 1.0]]])  # all of the one and a half of the other
     window[..., 1], window[..., 3] = -0.25, 0.75
+    core = cores(window, context=1.5)
     nothing, scale, valid = torch.zeros(1, 1, 4, 6), torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool)
-    assert known.revised(window, nothing, scale, valid).mass[0].tolist() == pytest.approx([0.0, 0.3])
+    assert known.revised(window, core, nothing, scale, valid).mass[0].tolist() == pytest.approx([0.0, 0.3])
     found = nothing.clone()
-    found[0, 0, 1, 5] = 0.7  # just beyond the border
-    assert known.revised(window, found, scale, valid).mass[0].tolist() == pytest.approx([0.0, 1.0])
-    assert known.revised(window, found, 2 * scale, valid).mass[0].tolist() == pytest.approx([0.4, 0.6]), "not as close"
-    assert known.revised(window, found, scale, ~valid).mass[0].tolist() == pytest.approx([0.4, 0.6])
+    found[0, 0, 1, 5] = 0.7  # beyond what the look answers for
+    assert known.revised(window, core, found, scale, valid).mass[0].tolist() == pytest.approx([0.0, 1.0])
+    farther = known.revised(window, core, found, 2 * scale, valid)
+    assert farther.mass[0].tolist() == pytest.approx([0.4, 0.6])
+    assert known.revised(window, core, found, scale, ~valid).mass[0].tolist() == pytest.approx([0.4, 0.6])
+    own = nothing.clone()
+    own[0, 0, 1, 4] = 0.7  # beyond the border, but the look answers for it
+    assert known.revised(window, core, own, scale, valid).mass[0].tolist() == pytest.approx([0.0, 0.3])
+
+
+def test_half_a_cell_is_not_superseded_by_what_answers_for_the_other_half() -> None:
+    """What no look answers for stays to be looked at; a look at the middle of a much larger cell stands for it."""
+    cell = torch.tensor([[[-0.5, -0.5, 0.5, 0.5]]])
+    known = replace(some([1.0]), boxes=cell)
+    scale, valid = torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool)
+
+    def superseded(*core: float) -> bool:
+        return bool(known.superseded(torch.tensor([[core]]), scale, valid).coverage[0, 0] > 0)
+
+    assert superseded(-0.5, -0.5, 0.5, 0.5)
+    assert superseded(-1.0, -0.4, 0.5, 0.6)
+    assert not superseded(-0.5, -0.95, 0.5, 0.05), "the middle, but half of it"
+    assert not superseded(-0.5, 0.1, 0.5, 1.0), "without the middle"
+    assert superseded(-0.05, -0.05, 0.05, 0.05)
+    assert not superseded(-0.98, -0.05, 0.02, 0.05), "along one axis half of it"
 
 
 @pytest.mark.parametrize("name", ["raster", "coarse_to_fine", "random"])
 def test_looks_of_other_policies_are_evidence_too(name: str) -> None:
     episode = _play(_model(frontier_size=512), _scenes((128, 96)), looks=6, name=name)
     known = episode.events[-1].state.frontier
-    assert 3 * 16 < known.exists.sum() <= 7 * 16, "cells that are looked at alike are one"
+    assert 7 * 4 <= known.exists.sum() <= 7 * 16
 
 
 def test_a_closer_look_supersedes_what_it_shows_whole_and_a_smaller_one_does_not() -> None:
@@ -171,7 +194,7 @@ def test_ten_gigapixels_cost_no_more_than_one_megapixel() -> None:
         extents = [float(event.look.viewpoints[..., 2].min()) for event in episode.events if event.look is not None]
         depths[side] = min(extents)
         assert episode.events[-1].state.frontier.mass.shape == (2, 64)
-    assert depths[100_000] <= depths[1024]
+    assert depths[100_000] <= 1.1 * depths[1024], "its steps are a little shorter, to end at full resolution"
 
 
 @pytest.mark.parametrize(
