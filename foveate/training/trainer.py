@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +29,14 @@ from foveate.geometry.viewpoint import whole_scene
 from foveate.noise import Noise
 from foveate.rollout import rollout
 from foveate.rows import to_device
-from foveate.system import System, fresh_policy
+from foveate.system import System
 from foveate.training.best import Best
 from foveate.training.config import TrainConfig
+from foveate.training.curriculum import Curriculum, Stage
 from foveate.training.divergence import MEND, playing
 from foveate.training.evaluating import evaluating
 from foveate.training.feed import ahead
 from foveate.training.frozen import freeze
-from foveate.training.guide import Guide
 from foveate.training.interrupt import Interrupt
 from foveate.training.journal import Journal
 from foveate.training.learners import LEARNERS, Played
@@ -60,17 +60,6 @@ class TrainResult:
     """The step whose weights the system has now: the last, or where ``keep="best"`` found them."""
     seconds: float
     metrics: list[dict[str, float]]  # the lines of metrics.jsonl
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stage:
-    """What a training step is for."""
-
-    num_looks: int
-    policy_of: Callable[[Any], Any]
-    """Who looks, by what is known of a batch: its target."""
-    backbone_learns: bool
-    agent_learns: bool
 
 
 class Trainer:
@@ -117,7 +106,7 @@ class Trainer:
         self.scaler = GradScaler(self.device.type, enabled=config.amp == "fp16")
         settings = getattr(config, LEARNERS.facts(config.learner)["settings"])
         self.agent = LEARNERS.get(config.learner)(system.model, system.policy, system.critic, settings, self.world)
-        self.stroller = fresh_policy("random", system.model.observation_shape)
+        self.curriculum = Curriculum(config, system)
         self.probe = Probe(held_out, config, self.device) if held_out is not None else None
         self.best = _best(config, held_out)
         self.console, self.title = (console if self.world.is_main else None), title
@@ -212,7 +201,7 @@ class Trainer:
         num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
         self.num_broken += self._asked - num_scenes
         self._seen_since_report += num_scenes
-        stage = self._stage()
+        stage = self.curriculum.at(self.step, progress=self.world.means(self.progress)[0])  # all processes agree
         taught = [self._learn(part, stage, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]
         lessons = [one for one, _ in taught]
         report: Mapping[str, float] = {}
@@ -225,34 +214,6 @@ class Trainer:
                 report = self._update_agent()
         self.step += 1
         self._report(lessons, report, lr_scale, journal)
-
-    def _stage(self) -> Stage:
-        """What this step is for; all processes agree."""
-        config, progress = self.config, self.world.means(self.progress)[0]
-        if progress < config.opening_frac:
-            return Stage(num_looks=0, policy_of=self._own, backbone_learns=True, agent_learns=False)
-        if progress < config.guided_frac:
-            return Stage(num_looks=config.num_looks, policy_of=self._guide, backbone_learns=True, agent_learns=False)
-        if progress < config.random_frac:
-            return Stage(
-                num_looks=config.num_looks, policy_of=lambda _: self.stroller, backbone_learns=True, agent_learns=False
-            )
-        is_agents_turn = self.step // config.alternate_every % 2 == 0
-        waits = progress < config.agent_warmup_frac
-        alternates = config.backbone == "alternating" and not waits
-        return Stage(
-            num_looks=config.num_looks,
-            policy_of=self._own,
-            backbone_learns=config.backbone != "frozen" and not (alternates and is_agents_turn),
-            agent_learns=not waits and not (alternates and not is_agents_turn),
-        )
-
-    def _own(self, target: Any) -> Any:
-        return self.system.policy
-
-    def _guide(self, target: Any) -> Guide:
-        shape, at_once = self.system.model.observation_shape, self.system.policy.noise_shape[0]
-        return Guide(target, shape, num_looks_per_step=at_once)
 
     def _learn(self, part: Batch, stage: Stage, *, share: float) -> tuple[Lesson, Played]:
         """Plays, and adds the part's gradient, weighted by its share of the scenes of this step."""
@@ -297,9 +258,8 @@ class Trainer:
     def _update_agent(self) -> Mapping[str, float]:
         if self.world.agree(not self.agent.is_ready):
             return {}
-        config = self.config
-        waiting = max(config.agent_warmup_frac, config.opening_frac, config.guided_frac, config.random_frac)
-        return self.agent.learn(lr_scale=self.lr_scale(delay=waiting), seed=config.seed * 7919 + self.step)
+        lr_scale = self.lr_scale(delay=self.curriculum.agent_starts)
+        return self.agent.learn(lr_scale=lr_scale, seed=self.config.seed * 7919 + self.step)
 
     def _report(self, lessons: list[Lesson], agent: Mapping[str, float], lr_scale: float, journal: Journal) -> None:
         config = self.config

@@ -91,6 +91,6 @@ def test_the_agent_waits_until_looks_are_its_own() -> None:
     run = Trainer(system, recipe.source, recipe.train)
     stages = []
     for run.step in range(4):
-        stage = run._stage()
+        stage = run.curriculum.at(run.step, progress=run.progress)
         stages.append((type(stage.policy_of(recipe.source.batch(np.arange(1), 0).target)).__name__, stage.agent_learns))
     assert stages == [("Guide", False)] * 2 + [("Spatial", True)] * 2

@@ -306,20 +306,6 @@ def test_what_is_frozen_stays_in_evaluation_mode() -> None:
 # -- stages ------------------------------------------------------------------------------------------------------------
 
 
-def test_stages_say_who_learns() -> None:
-    run = trainer(steps=10, random_frac=0.3, backbone="alternating", alternate_every=2)
-    found = []
-    for step in range(10):
-        run.step = step
-        stage = run._stage()
-        found.append((stage.policy_of(None) is run.stroller, stage.backbone_learns, stage.agent_learns))
-    strolls, agents, backbones = (True, True, False), (False, False, True), (False, True, False)
-    assert found == [*[strolls] * 3, backbones, *[agents] * 2, *[backbones] * 2, *[agents] * 2]
-    assert not trainer(backbone="frozen")._stage().backbone_learns
-    with pytest.raises(UsageError, match="alternating"):
-        trainer(backbone="sometimes")
-
-
 def test_a_frozen_backbone_stays_as_it_was() -> None:
     run = trainer(backbone="frozen", steps=4)
     before = weights(run.system)
