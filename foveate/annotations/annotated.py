@@ -53,6 +53,8 @@ class Annotated:
     """Whether there is a box in any picture; else only whole pictures are labelled."""
     splits: tuple[str, ...] | None = None
     """"train", "val", "test" or "" of each picture, if the file says it of any."""
+    doubts: tuple[str, ...] = ()
+    """What was passed over, for people."""
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -99,7 +101,9 @@ class Annotated:
         )
 
 
-def annotated(root: str | os.PathLike[str], marks: Sequence[MarkedPicture], *, file: str) -> Annotated:
+def annotated(
+    root: str | os.PathLike[str], marks: Sequence[MarkedPicture], *, file: str, doubts: Sequence[str] = ()
+) -> Annotated:
     """Put together what ``file`` says of pictures, each of which is there once.
 
     A picture's label is the one that is said, else the class of most of its boxes, of equally many the first. Raises
@@ -124,6 +128,7 @@ def annotated(root: str | os.PathLike[str], marks: Sequence[MarkedPicture], *, f
         class_names=tuple(names),
         has_places=any(len(one.names) for one in marks),
         splits=tuple(one.split for one in marks) if any(one.split for one in marks) else None,
+        doubts=tuple(doubts),
     )
 
 

@@ -67,11 +67,12 @@ class _Placing:
     def on_the_map(self, features: Sequence[Feature]) -> Pieces:
         """Of features that name no picture: in every one beside the file that their middle lies in.
 
-        Pictures that cannot be opened are passed over: whoever looks at them will say so."""
+        Pictures that cannot be opened are passed over: whoever looks at them will say so. So are features that lie in
+        none, if any lies in one: the file's doubts say how many."""
         parts = [(one, each) for one in features for each in one.outlines]
         if not parts:
             return
-        where, count = parts[0][0].where, 0
+        where, is_placed = parts[0][0].where, np.zeros(len(parts), bool)
         spans = np.array([[*each.places.min(0), *each.places.max(0)] for _, each in parts])
         for header in self._headers():
             if header.geo_transform is None:
@@ -81,14 +82,21 @@ class _Placing:
                 )
             left, low, right, high = header.extent()
             near = (spans[:, 0] <= right) & (spans[:, 2] >= left) & (spans[:, 1] <= high) & (spans[:, 3] >= low)
-            for feature, outline in (parts[at] for at in np.flatnonzero(near)):
+            for at in np.flatnonzero(near):
+                feature, outline = parts[at]
                 if header.holds(_extent(outline, header)):
-                    count += 1
+                    is_placed[at] = True
                     yield _piece(feature, header.path, [self._box(feature, outline, header)])
-        if not count:
+        if not is_placed.any():
             raise DataError(
                 f"{where}: neither this nor any other feature that names no picture lies in one of the "
                 f"{len(self.beside)} pictures beside the file: check the reference systems; {SAY_PIXELS}"
+            )
+        if not is_placed.all():
+            first = parts[int(is_placed.argmin())][0].where
+            self._file.doubts.append(
+                f"{(~is_placed).sum()} of {len(parts)} outlines that name no picture lie in none of the "
+                f"{len(self.beside)} beside the file and are left out, the first of {first}"
             )
 
     def _headers(self) -> Iterator[Header]:

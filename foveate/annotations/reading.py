@@ -30,7 +30,7 @@ def read_annotations(place: str | PathLike[str], *, point_px: float = 32.0) -> A
     file = MarksFile(path=_file_at(Path(place)), point_px=point_px)
     marks = ANNOTATIONS.get(_format_of(file))(file)
     file.check_there([one.path for one in marks])
-    return annotated(file.folder, marks, file=str(file.path))
+    return annotated(file.folder, marks, file=str(file.path), doubts=file.doubts)
 
 
 def is_annotated(place: str | PathLike[str]) -> bool:

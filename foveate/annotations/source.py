@@ -22,6 +22,8 @@ class MarksFile:
     path: Path
     point_px: float
     """Side of the box that stands for a point."""
+    doubts: list[str] = field(default_factory=list, init=False, compare=False)
+    """What readers passed over, for people."""
     _known: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property

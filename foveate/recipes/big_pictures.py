@@ -148,6 +148,7 @@ def _found(marked: Annotated, rows: Mapping[str, NDArray[np.int64]]) -> list[str
         f"pictures   {len(marked)} in {marked.root}, {holding} with something in them ({shown}), "
         f"{len(marked) - holding} with nothing; {what}",
         f"splits     {' + '.join(f'{len(rows[name])} to {name}' for name in PARTS)}, {whose}",
+        *(f"beware     {doubt}" for doubt in marked.doubts),
     ]
 
 

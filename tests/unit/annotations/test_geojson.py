@@ -250,6 +250,19 @@ def test_mistakes_in_pixels(tmp_path: Path, features: list[Any], message: str) -
         read_annotations(tmp_path)
 
 
+def test_features_that_lie_in_no_picture_are_left_out_and_counted(mapped: Path) -> None:
+    there, nowhere = on_map((1, 2, 3, 4)), [(WEST - 50, NORTH), (WEST - 60, NORTH)]
+    features = [feature("Polygon", there, label="boat"), *(feature("Point", one, label="boat") for one in nowhere)]
+    write(mapped, *features, pictures="", crs=CRS)
+    made = read_annotations(mapped)
+    assert sum(map(len, made.boxes_px)) == 1
+    (doubt,) = made.doubts
+    assert "2 of 3 outlines" in doubt
+    assert doubt.endswith("feature 2")
+    write(mapped, features[0], pictures="", crs=CRS)
+    assert read_annotations(mapped).doubts == ()
+
+
 @pytest.mark.parametrize(
     ("features", "message"),
     [
