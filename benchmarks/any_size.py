@@ -1,7 +1,7 @@
 """Trained at one size, run at any: what a search loses, and how many more looks it takes, as scenes grow.
 
-The weights, scenes and thresholds are those of :mod:`benchmarks.big_scenes`, of which things keep their share of the
-scene's side. Nothing is trained here.
+The weights and scenes are those of :mod:`benchmarks.big_scenes`, and so is how thresholds are chosen; things keep their
+share of the scene's side. Nothing is trained here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import NOT_RUN, Table, at_most, numbers, percent
 from benchmarks.training import learned
 from foveate.comparing.study import Study
+from foveate.rows import concat
 
 SEARCH, MOST_SEEN = "search", 0.9
 
@@ -42,14 +43,14 @@ def _run(cell: Cell, context: Context) -> Values:
     trained, config = learned(cell.uses[0], context), cell.config
     study = Study(system=trained.system.train(False), readers=(SEARCH,), looks=config["looks"])
     folder, side = cell.uses[0].folder(context), config["side_px"]
-    parts = {
-        name: study.part(
+    parts = [
+        study.part(
             scenes_of_size(trained, side, name), config["scenes"], kept=folder / f"any-{name}-{side}.jsonl",
             done=lambda: None,
         )
         for name in ("calibration", "test")
-    }  # fmt: skip
-    return judged(study, parts["calibration"], parts["test"], SEARCH)
+    ]  # fmt: skip
+    return judged(study, concat(parts), SEARCH)
 
 
 # -- all cells ---------------------------------------------------------------------------------------------------------

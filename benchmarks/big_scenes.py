@@ -2,8 +2,9 @@
 
 Scenes are rendered, never stored: photographs, plates of 0.01 to 0.14 % of the area with a mark on each, one of them
 the one that is searched in half of the scenes, 6 to 12 others. Trained at 2048 px; larger scenes are read by the same
-weights. Thresholds of presence are chosen per reader and number of looks on other scenes, and so is how many looks are
-enough: the fewest after which these are answered as well as ever, but for a point.
+weights. Thresholds of presence are chosen per reader and number of looks, and so is how many looks are enough: the
+fewest after which scenes are answered as well as ever, but for a point. All held-out scenes are judged, each tenth of
+them by what was chosen on the others.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from benchmarks.tables import NOT_RUN, Table, at_least, at_most, numbers, percen
 from benchmarks.training import Learned, Training, learned
 from foveate.comparing import READERS
 from foveate.comparing.file_tiles import SMALL_TILE_PX, TILE_PX, FileTiles
-from foveate.comparing.judging import area, balanced, difference, says, thresholds
+from foveate.comparing.judging import Cuts, area, balanced, difference, says, thresholds
 from foveate.comparing.study import Part, Study
+from foveate.rows import concat
 from foveate.scenes.procedural import ProceduralSet
 from foveate.scenes.scent import scent_of
 from foveate.training.procedural_source import ProceduralSource
@@ -38,6 +40,7 @@ TRUSTED_FRAC, SCENT_AUC = 0.95, 0.9
 """Below these the comparison does not count: a reader that cannot read, or clues that cannot be smelt."""
 POINTS, FULL_TILES_FRAC, BYTES_FRAC = -0.01, 0.05, 0.10
 ENOUGH = 0.01  # of balanced accuracy on the scenes for thresholds, below the best
+FOLDS = 10
 RIVALS = ("one_shot", "coarse_to_fine")
 SCENT_SCENES, OVERVIEW_PX = 100, (224, 224)
 
@@ -83,17 +86,14 @@ def _run(cell: Cell, context: Context) -> Values:
     study = Study(system=trained.system.train(False), readers=readers, looks=config["looks"])
     folder = cell.uses[0].folder(context)
     counts = {"calibration": config["calibration_scenes"], "test": config["scenes"]}
-    parts = {
-        name: study.part(
-            scenes_of_size(trained, side, name), count, kept=folder / f"{name}-{side}.jsonl", done=lambda: None
-        )
+    played = concat([
+        study.part(scenes_of_size(trained, side, name), count, kept=folder / f"{name}-{side}.jsonl", done=lambda: None)
         for name, count in counts.items()
-    }
+    ])  # fmt: skip
     scent = scent_of(scenes_of_size(trained, side, "test").procedural, overview_px=OVERVIEW_PX, num_scenes=SCENT_SCENES)
     return {
-        "readers": {name: judged(study, parts["calibration"], parts["test"], name) for name in readers},
-        "calibration_scenes": len(parts["calibration"].label),
-        "has_target": parts["test"].has_target.astype(int).tolist(),
+        "readers": {name: judged(study, played, name) for name in readers},
+        "has_target": played.has_target.astype(int).tolist(),
         "scent": scent.auc,
         "tiles_in_file": _tiles_in_file(side, TILE_PX),
         "small_tiles_in_file": _tiles_in_file(side, SMALL_TILE_PX),
@@ -115,22 +115,29 @@ def scenes_of_size(trained: Learned, side_px: int, part: str) -> ProceduralSourc
     return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
 
 
-def judged(study: Study, calibration: Part, test: Part, name: str) -> dict[str, Any]:
-    """What a reader is worth after each number of looks, with thresholds of its own."""
-    facts = test.facts[name]
-    cuts = thresholds(calibration.facts[name], calibration.has_target)
-    right = says(facts, cuts) == test.label[:, None]
-    known = balanced(says(calibration.facts[name], cuts) == calibration.label[:, None], calibration.has_target)
-    enough = int(np.argmax(known >= known.max() - ENOUGH))
+def judged(study: Study, part: Part, name: str) -> dict[str, Any]:
+    """What a reader is worth after each number of looks, and after as many as are enough for it."""
+    facts, every = part.facts[name], np.arange(len(part.label))
+    right, enough = np.zeros(facts.looks.shape, bool), np.zeros(len(every), np.int64)
+    for held_out in (fold for fold in np.array_split(every, FOLDS) if len(fold)):
+        others = part.select(np.setdiff1d(every, held_out))
+        cuts = thresholds(others.facts[name], others.has_target)
+        known = balanced(_right(others, name, cuts), others.has_target)
+        right[held_out] = _right(part.select(held_out), name, cuts)
+        enough[held_out] = np.argmax(known >= known.max() - ENOUGH)
     means = ("looks", "macs", "full_tiles", "file_tiles", "full_small_tiles", "file_small_tiles", "seconds")
     return {
-        "enough": enough,
-        "right": right[:, enough].astype(int).tolist(),
+        "right": right[every, enough].astype(int).tolist(),
+        "enough": {fact: float(getattr(facts, fact)[every, enough].mean()) for fact in means},
         "area": area(right, study.looks).tolist() if right.shape[1] > 1 else None,
-        "balanced": balanced(right, test.has_target).tolist(),
-        "recall": (facts.found.sum(0) / max(1, test.num_targets.sum())).tolist(),
+        "balanced": balanced(right, part.has_target).tolist(),
+        "recall": (facts.found.sum(0) / max(1, part.num_targets.sum())).tolist(),
         **{fact: getattr(facts, fact).mean(0).tolist() for fact in means},
     }
+
+
+def _right(part: Part, name: str, cuts: Cuts) -> NDArray[np.bool_]:
+    return says(part.facts[name], cuts) == part.label[:, None]
 
 
 # -- all cells ---------------------------------------------------------------------------------------------------------
@@ -153,13 +160,13 @@ def _table(results: Results, variant: str) -> Table:
         rows=rows,
         checks=_checks(values, planned),
         notes=[
-            f"{sum(len(one['has_target']) for one in values)} test scenes, "
-            f"{sum(one['calibration_scenes'] for one in values)} others for thresholds; who always says none has 50 %. "
+            f"{sum(len(one['has_target']) for one in values)} test scenes, each judged by thresholds of others; who "
+            "always says none has 50 %. "
             f"Scent (AUC of things against ground in an overview of {OVERVIEW_PX[0]} px): "
             f"{spread(numbers(values, lambda one: one['scent']), planned=planned, digits=3)}. Trained for "
             f"{mean(one['steps'] for one in values):.0f} steps, {mean(one['train_s'] for one in values):.0f} s. "
-            "Enough: tiles after which the scenes for thresholds were answered as well as ever, but for a point; the "
-            "lines below are of as many.",
+            "Enough: tiles after which other scenes were answered as well as ever, but for a point; differences and "
+            "shares below are of as many.",
         ],
         figure=f"big_scenes-{variant}.svg",
     )
@@ -174,16 +181,10 @@ def _row(values: list[Values], planned: int, name: str) -> list[str]:
         percent(last("balanced"), planned),
         percent(last("recall"), planned),
         f"{mean(last('looks')):.0f}",
-        f"{mean(_enough(one, 'looks', name) for one in values):.0f}",
+        f"{mean(one['readers'][name]['enough']['looks'] for one in values):.0f}",
         f"{mean(last('macs')) / 1e9:.2f}",
         f"{mean(last('seconds')):.2f}",
     ]
-
-
-def _enough(one: Values, fact: str, name: str = "search") -> float:
-    """A fact of a reader after as many looks as are enough."""
-    reader = one["readers"][name]
-    return float(reader[fact][reader["enough"]])
 
 
 def _checks(values: list[Values], planned: int) -> list[Any]:
@@ -199,9 +200,9 @@ def _checks(values: list[Values], planned: int) -> list[Any]:
                  target="≥ −1 point", measured=told),
     ]  # fmt: skip
     for side, small in ((TILE_PX, ""), (SMALL_TILE_PX, "small_")):
-        full = [_enough(one, f"full_{small}tiles") / one[f"{small}tiles_in_file"] for one in values]
-        of_all = f"file_{small}tiles"
-        read = [_enough(one, of_all) / one["readers"][READS_ALL][of_all][-1] for one in values]
+        of_full, of_all = f"full_{small}tiles", f"file_{small}tiles"
+        full = [one["readers"]["search"]["enough"][of_full] / one[f"{small}tiles_in_file"] for one in values]
+        read = [one["readers"]["search"]["enough"][of_all] / one["readers"][READS_ALL][of_all][-1] for one in values]
         checks += [
             at_most(f"tiles of full resolution that are decoded, of files with tiles of {side} px", full,
                     FULL_TILES_FRAC, target="≤ 5 %", measured=percent(full, planned)),

@@ -48,13 +48,13 @@ class Effort:
     clock_sides_px: tuple[int, ...] = (4096, 10_240, 24_576)
     """Of the files that are searched and read in full against the clock: 17, 105 and 604 megapixels."""
     big_scenes: int = 200
-    """Per seed, to judge on."""
+    """Per seed, of those to test."""
     big_calibration: int = 120
-    """Per seed, to choose thresholds on."""
+    """Per seed, of those to calibrate: all are judged, by thresholds of others."""
     any_sides_px: tuple[int, ...] = (2048, 4096, 8192, 16_384)
     """Of scenes that a search is tried on that was trained on the smallest of them."""
     any_scenes: int = 100
-    """Per seed and size; as many others for thresholds."""
+    """Per seed and size, to test and to calibrate each; all are judged."""
     any_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
     refused_scenes: int = 300
     """Per seed, searched and scanned; as many others for the threshold of deferring."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from foveate.comparing.tracks import Track
 from foveate.errors import DataError
+from foveate.rows import Rowwise
 
 NUM_RESAMPLES = 2000
 SIGNS = ("presence", "finding")  # of two that do as well the first is taken
@@ -24,7 +25,7 @@ Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class Facts(Rowwise):
     """Of one reader, ``[n, g]`` each: tracks as they were after each number of looks."""
 
     looks: Matrix

@@ -20,14 +20,14 @@ from foveate.comparing import READERS
 from foveate.comparing.judging import Facts
 from foveate.comparing.tracks import track
 from foveate.errors import DataError, UsageError
-from foveate.rows import as_numpy
+from foveate.rows import Rowwise, as_numpy
 from foveate.system import System
 
 EVERYTHING = 1 << 40  # looks: after all that a reader takes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(Rowwise):
     """What every reader made of n scenes."""
 
     facts: Mapping[str, Facts]

@@ -296,7 +296,7 @@ def test_tiny_big_scenes_are_searched_and_read(context: Context) -> None:
     (found,) = results.values("big_scenes", "small-512")
     assert found["readers"]["exhaustive"]["recall"] == [1.0]
     assert found["readers"]["search"]["looks"] == list(SMOKE.big_looks)
-    assert len(found["has_target"]) == SMOKE.big_scenes
+    assert len(found["has_target"]) == SMOKE.big_scenes + SMOKE.big_calibration
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "does not count" in text, "nobody learns to read in three steps"
 
