@@ -18,7 +18,7 @@ LOOKS = 24  # of a picture of this size, closely enough for a few dozen findings
 
 def finder(seed: int = 3, **task: Any) -> System:
     torch.manual_seed(seed)
-    model = {"glimpse_px": (16, 16), "cells": (4, 4), "hidden_dim": 16, "finds": True, "prior": 0.9}
+    model = {"glimpse_px": (16, 16), "cells": (8, 8), "hidden_dim": 16, "finds": True, "prior": 0.9}
     return build(
         SystemSpec(
             model=PartSpec(name="zoom_search", config=model),

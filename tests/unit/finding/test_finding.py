@@ -126,7 +126,7 @@ def damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_damaged_parts_are_passed_over_and_said(damaged: Path) -> None:
-    asked: dict[str, Any] = {"max_looks": 200}
+    asked: dict[str, Any] = {"max_looks": 160}
     looker = Looker(finder())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -135,7 +135,7 @@ def test_damaged_parts_are_passed_over_and_said(damaged: Path) -> None:
     assert remark.startswith(f"{damaged}: level 0, tile (")
     assert "is damaged" in remark
     assert remark.endswith("a look that needs it gives zeros")
-    assert len(result.looks) == 200
+    assert len(result.looks) == 160
     with pytest.warns(UserWarning, match="is damaged"):
         assert find(looker, damaged, **asked).findings == result.found.findings
 
