@@ -9,7 +9,7 @@ them by what was chosen on the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import mean
 from typing import Any
@@ -94,6 +94,7 @@ def _run(cell: Cell, context: Context) -> Values:
     return {
         "readers": {name: judged(study, played, name) for name in readers},
         "has_target": played.has_target.astype(int).tolist(),
+        "looks": list(config["looks"]),
         "scent": scent.auc,
         "tiles_in_file": _tiles_in_file(side, TILE_PX),
         "small_tiles_in_file": _tiles_in_file(side, SMALL_TILE_PX),
@@ -129,7 +130,7 @@ def judged(study: Study, part: Part, name: str) -> dict[str, Any]:
     return {
         "right": right[every, enough].astype(int).tolist(),
         "enough": {fact: float(getattr(facts, fact)[every, enough].mean()) for fact in means},
-        "area": area(right, study.looks).tolist() if right.shape[1] > 1 else None,
+        "right_after": ["".join("01"[one] for one in column) for column in right.T.astype(int)],
         "balanced": balanced(right, part.has_target).tolist(),
         "recall": (facts.found.sum(0) / max(1, part.num_targets.sum())).tolist(),
         **{fact: getattr(facts, fact).mean(0).tolist() for fact in means},
@@ -190,7 +191,7 @@ def _row(values: list[Values], planned: int, name: str) -> list[str]:
 def _checks(values: list[Values], planned: int) -> list[Any]:
     every = numbers(values, lambda one: one["readers"][READS_ALL]["balanced"][-1])
     counts = mean(every) >= TRUSTED_FRAC and mean(one["scent"] for one in values) >= SCENT_AUC
-    gain, low, high = _pooled(values, "right", READS_ALL)
+    gain, low, high = _pooled(values, READS_ALL, lambda one, name: np.asarray(one["readers"][name]["right"], bool))
     told = f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
     told += "" if counts else "; does not count: the exhaustive reader is below its bar"
     checks = [
@@ -210,22 +211,39 @@ def _checks(values: list[Values], planned: int) -> list[Any]:
                     measured=percent(read, planned)),
         ]  # fmt: skip
     for rival in RIVALS:
-        gain, low, high = _pooled(values, "area", rival)
-        checks.append(
+        gain, low, high = _pooled(values, rival, lambda one, name: area(_right_after(one, name), one["looks"]))
+        after = _pooled_after(values, rival)
+        least, looks = min((upper, looks) for looks, (_, _, upper) in after.items())
+        checks += [
             at_least(f"area under the curve of accuracy, minus that of {rival}", [low], 0.0, target="interval above 0",
-                     measured=f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})")
-        )  # fmt: skip
+                     measured=f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"),
+            at_least(f"at no number of tiles significantly less often right than {rival}", [least], 0.0,
+                     target="no interval below 0",
+                     measured=f"{100 * after[looks][0]:+.1f} points (up to {100 * least:+.1f}) after {looks}"),
+        ]  # fmt: skip
     return checks
 
 
-def _pooled(values: list[Values], fact: str, rival: str) -> tuple[float, float, float]:
-    """The difference of the search to a rival over the scenes of all seeds."""
+def _right_after(one: Values, name: str) -> NDArray[np.bool_]:
+    """``[n, g]``: scenes that a reader is right about after each number of looks."""
+    columns = one["readers"][name]["right_after"]
+    return np.array([[sign == "1" for sign in column] for column in columns]).T
 
-    def pooled(name: str) -> NDArray[np.float64]:
-        return np.concatenate([np.asarray(one["readers"][name][fact], float) for one in values])
 
+def _pooled_after(values: list[Values], rival: str) -> dict[int, tuple[float, float, float]]:
+    """The difference of the search to a rival after each number of looks; all are alike before the first."""
+    return {
+        looks: _pooled(values, rival, lambda one, name, at=at: _right_after(one, name)[:, at])
+        for at, looks in enumerate(values[0]["looks"])
+        if looks
+    }
+
+
+def _pooled(values: list[Values], rival: str, of: Callable[[Values, str], NDArray[Any]]) -> tuple[float, float, float]:
+    """The difference of the search to a rival over the scenes of all seeds, in what ``of`` says of a seed's reader."""
+    ours, theirs = (np.concatenate([of(one, name) for one in values]) for name in ("search", rival))
     has_target = np.concatenate([np.asarray(one["has_target"], bool) for one in values])
-    return difference(pooled("search"), pooled(rival), has_target)
+    return difference(ours, theirs, has_target)
 
 
 def _figures(results: Results, folder: Any) -> None:
