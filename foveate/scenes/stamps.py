@@ -8,6 +8,7 @@ Shape letters: q planes of a stamp, s its side in texels, e entries (planes in p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Stamp:
 
 
 class StampPool:
-    """Stamps, made when first asked for and then kept: 26 kB a digit, 1.2 MB an emoji.
+    """Stamps, made when first asked for and then kept: 26 kB a digit, 1.2 MB an emoji. Threads may share a pool.
 
     Numbers beyond the given pictures are these pictures jumbled; further rounds of both are the same in the next of
     CHECKS, where things vanish; and negative ones are plates."""
@@ -48,6 +49,7 @@ class StampPool:
         self._stamps: dict[int, Stamp] = {}
         self._sums: NDArray[np.float64] = np.zeros(1 << 16)
         self._used = 0
+        self._making = Lock()
 
     def __len__(self) -> int:
         return len(self._cutouts.labels)
@@ -55,8 +57,10 @@ class StampPool:
     def stamp(self, number: int) -> Stamp:
         if number not in self._stamps:
             planes, bounds = self._plate(number) if number < 0 else self._mark(number)
-            starts = tuple(self._keep(plane) for plane in planes)
-            self._stamps[number] = Stamp(starts=starts, texels=planes.shape[-1], bounds=bounds)
+            with self._making:
+                if number not in self._stamps:
+                    starts = tuple(self._keep(plane) for plane in planes)
+                    self._stamps[number] = Stamp(starts=starts, texels=planes.shape[-1], bounds=bounds)
         return self._stamps[number]
 
     def sums_at(
