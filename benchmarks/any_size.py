@@ -10,13 +10,12 @@ from math import inf, log2
 from statistics import mean
 from typing import Any
 
-from benchmarks.big_scenes import CORE_PX, judged, scenes_of_size, training
+from benchmarks.big_scenes import CORE_PX, judged, played, training
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import NOT_RUN, Table, at_most, numbers, percent
 from benchmarks.training import learned
 from foveate.comparing.study import Study
-from foveate.rows import concat
 
 SEARCH, MOST_SEEN = "search", 0.9
 
@@ -43,14 +42,9 @@ def _run(cell: Cell, context: Context) -> Values:
     trained, config = learned(cell.uses[0], context), cell.config
     study = Study(system=trained.system.train(False), readers=(SEARCH,), looks=config["looks"])
     folder, side = cell.uses[0].folder(context), config["side_px"]
-    parts = [
-        study.part(
-            scenes_of_size(trained, side, name), config["scenes"], kept=folder / f"any-{name}-{side}.jsonl",
-            done=lambda: None,
-        )
-        for name in ("calibration", "test")
-    ]  # fmt: skip
-    return judged(study, concat(parts), SEARCH)
+    counts = dict.fromkeys(("calibration", "test"), config["scenes"])
+    kept = {name: folder / f"any-{name}-{side}.jsonl" for name in counts}
+    return judged(played(study, trained, side, counts=counts, kept=kept), SEARCH)
 
 
 # -- all cells ---------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from statistics import mean
 from typing import Any
 
@@ -86,14 +87,12 @@ def _run(cell: Cell, context: Context) -> Values:
     study = Study(system=trained.system.train(False), readers=readers, looks=config["looks"])
     folder = cell.uses[0].folder(context)
     counts = {"calibration": config["calibration_scenes"], "test": config["scenes"]}
-    played = concat([
-        study.part(scenes_of_size(trained, side, name), count, kept=folder / f"{name}-{side}.jsonl", done=lambda: None)
-        for name, count in counts.items()
-    ])  # fmt: skip
+    kept = {name: folder / f"{name}-{side}.jsonl" for name in counts}
+    part = played(study, trained, side, counts=counts, kept=kept)
     scent = scent_of(scenes_of_size(trained, side, "test").procedural, overview_px=OVERVIEW_PX, num_scenes=SCENT_SCENES)
     return {
-        "readers": {name: judged(study, played, name) for name in readers},
-        "has_target": played.has_target.astype(int).tolist(),
+        "readers": {name: judged(part, name) for name in readers},
+        "has_target": part.has_target.astype(int).tolist(),
         "looks": list(config["looks"]),
         "scent": scent.auc,
         "tiles_in_file": _tiles_in_file(side, TILE_PX),
@@ -101,6 +100,16 @@ def _run(cell: Cell, context: Context) -> Values:
         "train_s": trained.seconds,
         "steps": trained.steps,
     }
+
+
+def played(
+    study: Study, trained: Learned, side_px: int, *, counts: Mapping[str, int], kept: Mapping[str, Path]
+) -> Part:
+    """What readers made of so many of the recipe's scenes to calibrate and to test, of this size."""
+    sources = {name: scenes_of_size(trained, side_px, name) for name in counts}
+    return concat([  # type: ignore[no-any-return]
+        study.part(source, counts[name], kept=kept[name], done=lambda: None) for name, source in sources.items()
+    ])  # fmt: skip
 
 
 def _tiles_in_file(side_px: int, tile_px: int) -> int:
@@ -116,7 +125,7 @@ def scenes_of_size(trained: Learned, side_px: int, part: str) -> ProceduralSourc
     return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
 
 
-def judged(study: Study, part: Part, name: str) -> dict[str, Any]:
+def judged(part: Part, name: str) -> dict[str, Any]:
     """What a reader is worth after each number of looks, and after as many as are enough for it."""
     facts, every = part.facts[name], np.arange(len(part.label))
     right, enough = np.zeros(facts.looks.shape, bool), np.zeros(len(every), np.int64)
@@ -192,8 +201,7 @@ def _checks(values: list[Values], planned: int) -> list[Any]:
     every = numbers(values, lambda one: one["readers"][READS_ALL]["balanced"][-1])
     counts = mean(every) >= TRUSTED_FRAC and mean(one["scent"] for one in values) >= SCENT_AUC
     gain, low, high = _pooled(values, READS_ALL, lambda one, name: np.asarray(one["readers"][name]["right"], bool))
-    told = f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
-    told += "" if counts else "; does not count: the exhaustive reader is below its bar"
+    told = _points(gain, low, high) + ("" if counts else "; does not count: the exhaustive reader is below its bar")
     checks = [
         at_least("the exhaustive reader can be trusted: balanced accuracy", every, TRUSTED_FRAC, target="≥ 95 %",
                  measured=percent(every, planned)),
@@ -216,12 +224,16 @@ def _checks(values: list[Values], planned: int) -> list[Any]:
         least, looks = min((upper, looks) for looks, (_, _, upper) in after.items())
         checks += [
             at_least(f"area under the curve of accuracy, minus that of {rival}", [low], 0.0, target="interval above 0",
-                     measured=f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"),
+                     measured=_points(gain, low, high)),
             at_least(f"at no number of tiles significantly less often right than {rival}", [least], 0.0,
                      target="no interval below 0",
                      measured=f"{100 * after[looks][0]:+.1f} points (up to {100 * least:+.1f}) after {looks}"),
         ]  # fmt: skip
     return checks
+
+
+def _points(gain: float, low: float, high: float) -> str:
+    return f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _right_after(one: Values, name: str) -> NDArray[np.bool_]:

@@ -84,7 +84,7 @@ def _cut(
     edges = torch.cat([low[:, None], low[:, None] + widths.cumsum(1)], dim=1)
     centers, half = (edges[:, 1:] + edges[:, :-1]) / 2, unit * context / 2
     centers = torch.where(at_low & is_first, low[:, None] + half, centers)
-    centers = torch.where(at_high & is_last & ~(at_low & is_first), high[:, None] - half, centers)
+    centers = torch.where(at_high & is_last, high[:, None] - half, centers)
     return edges, centers, exists
 
 
