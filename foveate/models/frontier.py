@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from foveate.geometry.viewpoint import WHOLE_SCENE
-from foveate.models.cells import ABOUT, shares
+from foveate.models.cells import ABOUT, extents, shares
 from foveate.rows import Rowwise
 
 LEAST_MASS = 1e-6
 NOTHING = 1e-12  # extent of the box of an empty slot
-MOST = 0.75  # along each axis, of a cell or of what a look answers for, whichever is less
+MOST = 0.75  # of a cell, along each axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,21 +79,21 @@ class Frontier(Rowwise):
         core_low, core_high, middles = cores[:, :, None, :2], cores[:, :, None, 2:], (low + high) / 2
         shared = torch.minimum(high, core_high) - torch.maximum(low, core_low)
         inside = (middles >= core_low) & (middles <= core_high)
-        inside &= shared >= MOST * torch.minimum(high - low, core_high - core_low)
+        inside &= shared >= MOST * (high - low)
         hits = inside.all(-1) & self._as_close(scales_px, valid)
         return replace(self, coverage=self.coverage + hits.sum(1))
 
-    def revised(self, windows: Tensor, cores: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
-        """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, beside their
-        ``cores`` ``[n, k, 4]``, wherever they are closer than what was known of a part of a cell."""
+    def revised(self, windows: Tensor, answered: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
+        """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, beside what
+        they have ``answered`` for ``[n, k, 4]``, wherever they are closer than what was known of a part of a cell."""
         n, k, height, width = mass.shape
         boxes = self.boxes.repeat_interleave(k, 0)
         views = windows.flatten(0, 1)
         rows, cols = shares(boxes, views, places=height, axis=0), shares(boxes, views, places=width, axis=1)
-        place = 2 * views[:, None, 2:] / views.new_tensor([height, width])
+        place = extents(views, (height, width))[:, None]
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=NOTHING)
         seen = (torch.stack([rows.sum(2), cols.sum(2)], -1) * place / extent).prod(-1).clamp(max=1)
-        core = cores.flatten(0, 1)[:, None]
+        core = answered.flatten(0, 1)[:, None]
         own = shares(core, views, places=height, axis=0).mT * shares(core, views, places=width, axis=1)
         found = ((rows @ (mass.flatten(0, 1) * (1 - own))) * cols).sum(2)
         counts = (self._as_close(scales_px, valid) & ~self.is_leaf[:, None]).float()

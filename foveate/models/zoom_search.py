@@ -27,7 +27,7 @@ from foveate.errors import UsageError
 from foveate.geometry.viewpoint import WHOLE_SCENE, whole_scene
 from foveate.layers.macs import linear_macs
 from foveate.models.backbones import BACKBONES
-from foveate.models.cells import cells, cores, scale_px, shares
+from foveate.models.cells import are_leaves, cells, cores, extents, grown, scale_px, shares
 from foveate.models.counted import counted_macs
 from foveate.models.evidence import Evidence
 from foveate.models.frontier import LEAST_MASS, Frontier
@@ -38,6 +38,7 @@ from foveate.rows import Rowwise
 
 FACTS = 2  # told of every cell beside what it looks like: its mass, and how much closer one could look
 PRIOR_GAIN = 30.0  # an optimiser moves every weight by as much: else all features would bend to move the prior first
+TOUCHES = 0.1  # of a place, the least that makes it one of a cell's
 FAR = 3.0  # doublings of the resolution from which on it makes no difference to what is expected of a place
 
 
@@ -72,6 +73,9 @@ class ZoomSearchConfig:
     to ``context - 1`` cells whole, wherever they lie."""
     finest_px: float = 1.0
     """Pixels of the scene per pixel of the closest looks; above 1 where that is enough, below to magnify."""
+    reach: float = 0.5
+    """Of a place, at most 0.5, by which those of the closest looks answer beyond their edges, so that what lies between
+    two is not half believed by each. Farther looks decide where to look, which that would blur."""
     frontier_size: int = 256
     """f: cells that are remembered. All can be answered from, those of coarse looks looked at."""
     hidden_dim: int = 64
@@ -90,6 +94,7 @@ class ZoomSearchConfig:
         check_numbers(self, "finest_px", above=0)
         check_numbers(self, "frontier_size", "num_heads", "hidden_dim", "taught_looks", least=1)
         check_numbers(self, "heat_weight", least=0)
+        check_numbers(self, "reach", least=0, most=0.5)
         if min(self.cells) / self.context <= 1:
             raise UsageError(
                 f"cells is {self.cells} and context {self.context}; a closer look shows cells / context times more "
@@ -177,6 +182,7 @@ class ZoomSearch(nn.Module):
         config, (n, k) = self.config, valid.shape
         views, of_scenes = windows.flatten(0, 1), sizes.repeat_interleave(k, 0)
         scales = scale_px(views[:, 2:], of_scenes, glimpse_px=config.glimpse_px)
+        is_leaf = are_leaves(scales, finest_px=config.finest_px)  # [b]
         closer = (scales / config.finest_px).clamp(min=1).log2().clamp(max=FAR) / FAR  # [b]
         places = self.norm(self.net(pixels.flatten(0, 1)).permute(0, 2, 3, 1)).float()
         told = closer[:, None, None, None].expand(*places.shape[:3], 1)
@@ -184,17 +190,20 @@ class ZoomSearch(nn.Module):
         mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
         said = places[..., :0] if self.things is None else self.things(places)
         found = said if self.things is None else things_of(said.detach(), views)
-        new = self._cells(places, found, mass, closer, views, of_scenes)
+        new = self._cells(places, found, mass, closer, is_leaf, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
         by_row = scales.unflatten(0, (n, k))
-        core = cores(windows, context=config.context)
+        core, reach = cores(windows, context=config.context), config.reach * is_leaf
         known = known.superseded(core, by_row, valid)
-        known = known.revised(windows, core, mass.unflatten(0, (n, k)), by_row, valid)
+        claims = (1 + 2 * reach) ** 2  # places that count one thing
+        each = mass / claims[:, None, None]
+        answered = grown(core, by=2 * reach.unflatten(0, (n, k))[..., None] * extents(windows, heat.shape[1:]))
+        known = known.revised(windows, answered, each.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {
             "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
-            "weight": (1 / (1 + FAR * closer)).unflatten(0, (n, k)),
+            "weight": (1 / (1 + FAR * closer) / claims).unflatten(0, (n, k)), "reach": reach.unflatten(0, (n, k)),
         }  # fmt: skip
         return ZoomSearchState(
             frontier=frontier,
@@ -210,13 +219,15 @@ class ZoomSearch(nn.Module):
         found: Tensor,
         mass: Tensor,
         closer: Tensor,
+        is_leaf: Tensor,
         views: Tensor,
         sizes: Tensor,
     ) -> Frontier:
         """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]`` of the things
-        ``found`` ``[b, h, w, 4 + c]``; ``closer`` is ``[b]``."""
+        ``found`` ``[b, h, w, 4 + c]``; ``closer`` and ``is_leaf`` are ``[b]``. Mass adds up in cells to look at; those
+        of leaves hold one thing at most, and are as sure of it as their surest place."""
         config = self.config
-        boxes, windows, exists, is_leaf = cells(
+        boxes, windows, exists = cells(
             views,
             sizes,
             grid=config.cells,
@@ -229,7 +240,7 @@ class ZoomSearch(nn.Module):
         both = torch.cat([places, found], dim=-1) * mass[..., None]
         weighted = torch.einsum("bih,bhwd,bjw->bijd", rows, both, cols)
         shown = (weighted / total[..., None].clamp(min=LEAST_MASS)).flatten(1, 2)
-        total = total.flatten(1)
+        total = torch.where(is_leaf[:, None, None], _most(mass, rows, cols), total).flatten(1)
         next_scales = scale_px(windows[..., 2:], sizes[:, None], glimpse_px=config.glimpse_px)
         return Frontier(
             boxes=boxes,
@@ -302,6 +313,13 @@ class ZoomSearch(nn.Module):
         parts["look/revised"] = parts["open/revised"] = config.frontier_size * places
         parts["predict/answer"] = answer + linear_macs(1, config.hidden_dim, config.num_outputs)
         return Price(parts=parts)
+
+
+def _most(mass: Tensor, rows: Tensor, cols: Tensor) -> Tensor:
+    """The most ``[b, R, S]`` of mass ``[b, h, w]`` in any place that lies in a cell, of cells with such shares of the
+    rows ``[b, R, h]`` and columns ``[b, S, w]`` of places."""
+    of_cols = (mass[:, :, None] * (cols >= TOUCHES)[:, None]).amax(-1)  # [b, h, S]
+    return (of_cols[:, None] * (rows >= TOUCHES)[..., None]).amax(2)
 
 
 def _valid_first(value: Tensor, valid: Tensor, size: int) -> Tensor:

@@ -136,16 +136,18 @@ def _share(these: Tensor, *, of: Tensor) -> Tensor:
 
 
 def _said_loss(prediction: Mapping[str, Tensor], target: Mapping[str, Tensor]) -> Tensor:
-    """Of the size and the class ``[n]``, summed over looks and targets whose middle they show."""
+    """Of the size and the class ``[n]``, summed over looks and targets; the mean of the places that answer for each."""
     said, windows, boxes = prediction["said"].float(), prediction["windows"], target["boxes"]
     grid = (said.shape[2], said.shape[3])
-    place, is_shown = places_of(windows, boxes, target["is_target"], grid=grid)
-    shown = said.flatten(2, 3).gather(2, place[..., None].expand(-1, -1, -1, said.shape[-1]))  # [n, k, t, 2 + c]
+    place, answers = places_of(windows, boxes, target["is_target"], reach=prediction["reach"], grid=grid)
+    every = place.flatten(2)[..., None].expand(-1, -1, -1, said.shape[-1])
+    shown = said.flatten(2, 3).gather(2, every).unflatten(2, place.shape[2:])  # [n, k, t, 4, 2 + c]
     half = ((boxes[..., 2:] - boxes[..., :2]) / 2).clamp(min=1e-6)[:, None]
-    extents = (half / windows[:, :, None, 2:].clamp(min=1e-6)).log2()
+    extents = (half / windows[:, :, None, 2:].clamp(min=1e-6)).log2()[..., None, :].expand_as(shown[..., :2])
     size = nn.functional.smooth_l1_loss(shown[..., :2], extents, reduction="none").sum(-1)
     of_each = target["classes"] if "classes" in target else target["label"][:, None]
-    classes = (of_each[:, None] - 1).clamp(min=0).expand_as(place)
+    classes = (of_each[:, None, :, None] - 1).clamp(min=0).expand_as(place)
     kind = nn.functional.cross_entropy(shown[..., 2:].movedim(-1, 1), classes, reduction="none")
-    counts = is_shown & prediction["valid"][..., None].bool()
-    return SAID_WEIGHT * ((size + kind) * counts).sum((1, 2))
+    counts = answers & prediction["valid"][..., None, None].bool()
+    each = ((size + kind) * counts).sum(3) / counts.sum(3).clamp(min=1)
+    return SAID_WEIGHT * each.sum((1, 2))
