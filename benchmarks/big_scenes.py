@@ -9,7 +9,7 @@ them by what was chosen on the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
+from benchmarks.paired import CURVES, has_target, points, pooled
 from benchmarks.plots import Line, line_plot
 from benchmarks.tables import NOT_RUN, Table, at_least, at_most, numbers, percent, spread
 from benchmarks.training import Learned, Training, learned
 from foveate.comparing import READERS
 from foveate.comparing.file_tiles import SMALL_TILE_PX, TILE_PX, FileTiles
-from foveate.comparing.judging import Cuts, area, balanced, difference, says, thresholds
+from foveate.comparing.judging import Cuts, balanced, says, thresholds
 from foveate.comparing.study import Part, Study
 from foveate.rows import concat
 from foveate.scenes.procedural import ProceduralSet
@@ -93,6 +94,7 @@ def _run(cell: Cell, context: Context) -> Values:
     return {
         "readers": {name: judged(part, name) for name in readers},
         "has_target": part.has_target.astype(int).tolist(),
+        "num_targets": part.num_targets.tolist(),
         "looks": list(config["looks"]),
         "scent": scent.auc,
         "tiles_in_file": _tiles_in_file(side, TILE_PX),
@@ -142,6 +144,7 @@ def judged(part: Part, name: str) -> dict[str, Any]:
         "right_after": ["".join("01"[one] for one in column) for column in right.T.astype(int)],
         "balanced": balanced(right, part.has_target).tolist(),
         "recall": (facts.found.sum(0) / max(1, part.num_targets.sum())).tolist(),
+        "found_after": facts.found.T.astype(int).tolist(),
         **{fact: getattr(facts, fact).mean(0).tolist() for fact in means},
     }
 
@@ -200,8 +203,10 @@ def _row(values: list[Values], planned: int, name: str) -> list[str]:
 def _checks(values: list[Values], planned: int) -> list[Any]:
     every = numbers(values, lambda one: one["readers"][READS_ALL]["balanced"][-1])
     counts = mean(every) >= TRUSTED_FRAC and mean(one["scent"] for one in values) >= SCENT_AUC
-    gain, low, high = _pooled(values, READS_ALL, lambda one, name: np.asarray(one["readers"][name]["right"], bool))
-    told = _points(gain, low, high) + ("" if counts else "; does not count: the exhaustive reader is below its bar")
+    gain, low, high = pooled(
+        values, READS_ALL, lambda one, name: np.asarray(one["readers"][name]["right"], bool), groups=has_target
+    )
+    told = points(gain, low, high) + ("" if counts else "; does not count: the exhaustive reader is below its bar")
     checks = [
         at_least("the exhaustive reader can be trusted: balanced accuracy", every, TRUSTED_FRAC, target="≥ 95 %",
                  measured=percent(every, planned)),
@@ -218,44 +223,7 @@ def _checks(values: list[Values], planned: int) -> list[Any]:
             at_most(f"their bytes, as tiles of all levels ({side} px)", read, BYTES_FRAC, target="≤ 10 %",
                     measured=percent(read, planned)),
         ]  # fmt: skip
-    for rival in RIVALS:
-        gain, low, high = _pooled(values, rival, lambda one, name: area(_right_after(one, name), one["looks"]))
-        after = _pooled_after(values, rival)
-        least, looks = min((upper, looks) for looks, (_, _, upper) in after.items())
-        checks += [
-            at_least(f"area under the curve of accuracy, minus that of {rival}", [low], 0.0, target="interval above 0",
-                     measured=_points(gain, low, high)),
-            at_least(f"at no number of tiles significantly less often right than {rival}", [least], 0.0,
-                     target="no interval below 0",
-                     measured=f"{100 * after[looks][0]:+.1f} points (up to {100 * least:+.1f}) after {looks}"),
-        ]  # fmt: skip
-    return checks
-
-
-def _points(gain: float, low: float, high: float) -> str:
-    return f"{100 * gain:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})"
-
-
-def _right_after(one: Values, name: str) -> NDArray[np.bool_]:
-    """``[n, g]``: scenes that a reader is right about after each number of looks."""
-    columns = one["readers"][name]["right_after"]
-    return np.array([[sign == "1" for sign in column] for column in columns]).T
-
-
-def _pooled_after(values: list[Values], rival: str) -> dict[int, tuple[float, float, float]]:
-    """The difference of the search to a rival after each number of looks; all are alike before the first."""
-    return {
-        looks: _pooled(values, rival, lambda one, name, at=at: _right_after(one, name)[:, at])
-        for at, looks in enumerate(values[0]["looks"])
-        if looks
-    }
-
-
-def _pooled(values: list[Values], rival: str, of: Callable[[Values, str], NDArray[Any]]) -> tuple[float, float, float]:
-    """The difference of the search to a rival over the scenes of all seeds, in what ``of`` says of a seed's reader."""
-    ours, theirs = (np.concatenate([of(one, name) for one in values]) for name in ("search", rival))
-    has_target = np.concatenate([np.asarray(one["has_target"], bool) for one in values])
-    return difference(ours, theirs, has_target)
+    return checks + [check for rival in RIVALS for curve in CURVES for check in curve.checks(values, rival)]
 
 
 def _figures(results: Results, folder: Any) -> None:

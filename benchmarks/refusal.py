@@ -1,17 +1,19 @@
 """Refusal: a threshold of deferring chosen so that hardly more is missed than by reading everything, put to the test.
 
-Scenes with scent, and scenes in which nothing can be seen from afar, so that a search looks where it pleases. Either
-kind has models of its own, trained on small scenes; the threshold is chosen on some larger ones and judged on others.
+Scenes with scent, read by the models of :mod:`.big_scenes`, and scenes in which nothing can be seen from afar, so that
+a search looks where it pleases, by models trained on small ones. The threshold is chosen on some scenes, judged on
+others.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
+from benchmarks import big_scenes
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import NOT_RUN, Table, at_most, percent
@@ -21,13 +23,32 @@ from foveate.evaluation.refusal import Facts, calibrated_risk, searched_and_scan
 from foveate.scenes.procedural import ProceduralSet
 from foveate.training.procedural_source import ProceduralSource
 
-TRAINED_PX, SIDE_PX, THING_FRAC, STEPS, LOOKS = 512, 1024, (0.04, 0.08), 2400, 32
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """Of scenes: how large those are that are judged, and how many looks a search has."""
+
+    title: str
+    side_px: int
+    looks: int
+
+    @property
+    def told(self) -> str:
+        return f"{self.title}, {self.side_px} px, {self.looks} looks"
+
+
+KINDS = {
+    "strong": Kind(title="with scent", side_px=2048, looks=64),
+    "none": Kind(title="without scent", side_px=1024, looks=32),
+}
+TRAINED_PX, THING_FRAC, STEPS = 512, (0.04, 0.08), 2400  # without scent
 RISK, CONFIDENCE = 0.02, 0.95
-SCENTS = {"strong": "with scent", "none": "without scent"}
 FACTS = ("deferred", "missed_by_search", "missed_by_scan", "missed")
 
 
 def training(effort: Effort, seed: int, scent: str) -> Training:
+    if scent == "strong":
+        return big_scenes.training(effort, seed)
     steps = effort.steps or STEPS
     options = {"side_px": TRAINED_PX, "thing_frac": THING_FRAC, "scent": scent, "steps": steps, "amp": "bf16"}
     return Training(recipe="big_scene", options=options, seed=seed, steps=steps)
@@ -38,12 +59,12 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
         Cell(
             benchmark="refusal", variant=scent, seed=seed, uses=(training(effort, seed, scent),), priority=8,
             config={
-                "training": training(effort, seed, scent).plain(), "side_px": SIDE_PX, "looks": LOOKS, "risk": RISK,
-                "confidence": CONFIDENCE, "scenes": effort.refused_scenes,
+                "training": training(effort, seed, scent).plain(), "side_px": kind.side_px, "looks": kind.looks,
+                "risk": RISK, "confidence": CONFIDENCE, "scenes": effort.refused_scenes,
             },
-            minutes=2 * effort.refused_scenes / 60,
+            minutes=(kind.side_px / 1024) ** 2 * effort.refused_scenes / 120,
         )
-        for scent in SCENTS
+        for scent, kind in KINDS.items()
         for seed in effort.seeds
     ]  # fmt: skip
     return [Benchmark(name="refusal", title="Not sure: scan", cells=cells, run=_run, tables=_tables)]
@@ -54,17 +75,18 @@ def _run(cell: Cell, context: Context) -> Values:
     system, rows = trained.system.train(False), np.arange(config["scenes"])
     player = Player(model=system.model, policy=system.policy, task=system.task, max_looks=config["looks"])
     known, judged = (
-        searched_and_scanned(system, _scenes(trained, part), player, rows=rows) for part in ("calibration", "test")
+        searched_and_scanned(system, _scenes(trained, config["side_px"], part), player, rows=rows)
+        for part in ("calibration", "test")
     )
     search = {"max_looks": config["looks"]}
     threshold = calibrated_risk(known, risk=config["risk"], confidence=config["confidence"], search=search).threshold
     return {"threshold": threshold, "train_s": trained.seconds, **_judged(judged, threshold)}
 
 
-def _scenes(trained: Learned, part: str) -> ProceduralSource:
-    """Larger scenes with as many things, of the same size in pixels."""
+def _scenes(trained: Learned, side_px: int, part: str) -> ProceduralSource:
+    """Scenes with as many things, of the same size in pixels, however large."""
     source = trained.recipe.calibration if part == "calibration" else trained.recipe.test
-    config = replace(source.procedural.config, size_px=(SIDE_PX, SIDE_PX))
+    config = replace(source.procedural.config, size_px=(side_px, side_px))
     return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
 
 
@@ -86,15 +108,15 @@ def _judged(facts: Facts, threshold: float) -> dict[str, Any]:
 
 def _tables(results: Results) -> list[Table]:
     rows, checks = [], []
-    for scent, name in SCENTS.items():
+    for scent, kind in KINDS.items():
         values, planned = results.values("refusal", scent), results.planned("refusal", scent)
         if not values:
-            rows.append([name, NOT_RUN])
+            rows.append([kind.title, NOT_RUN])
             continue
-        rows.append([name, *(percent([one[fact] for one in values], planned) for fact in FACTS)])
+        rows.append([kind.told, *(percent([one[fact] for one in values], planned) for fact in FACTS)])
         more = [one["missed"] - one["missed_by_scan"] for one in values]
         checks.append(
-            at_most(f"{name}: missed beyond what reading everything misses", more, RISK,
+            at_most(f"{kind.title}: missed beyond what reading everything misses", more, RISK,
                     target=f"≤ {100 * RISK:g} points", measured=f"{100 * mean(more):+.1f} points")
         )  # fmt: skip
     head = [
@@ -105,8 +127,7 @@ def _tables(results: Results) -> list[Table]:
         "missed, with deferring",
     ]
     note = (
-        f"The threshold is for a risk of {RISK:g} at a confidence of {CONFIDENCE:g}; {LOOKS} looks in scenes of "
-        f"{SIDE_PX} px, models trained at {TRAINED_PX} px; deferred scenes are read to the end. Judged on others than "
-        "it was chosen on."
+        f"The threshold is for a risk of {RISK:g} at a confidence of {CONFIDENCE:g}; deferred scenes are read to the "
+        "end. Judged on others than it was chosen on."
     )
     return [Table(title="", head=head, rows=rows, checks=checks, notes=[note])]

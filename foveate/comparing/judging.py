@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,22 +95,24 @@ def balanced(right: NDArray[np.bool_], has_target: NDArray[np.bool_]) -> NDArray
 
 
 def difference(
-    ours: NDArray[np.bool_], theirs: NDArray[np.bool_], has_target: NDArray[np.bool_], *, seed: int = 0
+    ours: NDArray[Any], theirs: NDArray[Any], groups: NDArray[Any], *, seed: int = 0
 ) -> tuple[float, float, float]:
-    """Mean and 95 % interval of ours minus theirs, in balanced accuracy of the same scenes ``[n]``: a paired bootstrap,
-    scenes with and without a target drawn apart."""
+    """Mean and 95 % interval of ours minus theirs on the same scenes ``[n]``, all ``groups`` ``[n]`` of scenes weighing
+    alike (in balanced accuracy, where these are scenes with and without a target): a paired bootstrap, each group drawn
+    by itself."""
     gain = ours.astype(np.float64) - theirs
+    each = [gain[groups == group] for group in np.unique(groups)]
     draws = []
-    for group in (gain[has_target], gain[~has_target]):
+    for group in each:
         rows = np.random.default_rng(seed).integers(0, len(group), (NUM_RESAMPLES, len(group)))
         draws.append(group[rows].mean(1))
-    every = (draws[0] + draws[1]) / 2
-    low, high = np.percentile(every, [2.5, 97.5])
-    return float((gain[has_target].mean() + gain[~has_target].mean()) / 2), float(low), float(high)
+    low, high = np.percentile(np.mean(draws, 0), [2.5, 97.5])
+    return float(np.mean([group.mean() for group in each])), float(low), float(high)
 
 
-def area(right: NDArray[np.bool_], looks: Sequence[int]) -> NDArray[np.float64]:
-    """Mean over looks ``[n]`` of what is right ``[n, g]``, from the first to the last number of looks, by trapezes."""
+def area(right: NDArray[Any], looks: Sequence[int]) -> NDArray[np.float64]:
+    """Mean over looks ``[n]`` of what is right, or found, ``[n, g]``, from the first number of looks to the last, by
+    trapezes."""
     widths = np.diff(np.asarray(looks, np.float64))
     if widths.sum() == 0:
         return right[:, -1].astype(np.float64)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import any_size, big_scenes, elastic_cost, executed, official, reading, refusal, run, timing
+from benchmarks import any_size, big_scenes, elastic_cost, executed, official, paired, reading, refusal, run, timing
 from benchmarks.effort import FULL, SMOKE
 from benchmarks.harness import (
     MAX_DIGITS,
@@ -299,6 +299,21 @@ def test_tiny_big_scenes_are_searched_and_read(context: Context) -> None:
     assert len(found["has_target"]) == SMOKE.big_scenes + SMOKE.big_calibration
     text = "\n".join(markdown(table) for one in groups for table in one.tables(results))
     assert "does not count" in text, "nobody learns to read in three steps"
+
+
+def test_what_was_seen_is_compared_over_the_scenes_that_hold_anything() -> None:
+    """Two seeds: of three scenes one holds two targets, one holds one and one holds none."""
+    one = {
+        "looks": [0, 8, 16], "num_targets": [2, 0, 1],
+        "readers": {"search": {"found_after": [[0, 0, 0], [1, 0, 1], [2, 0, 1]]},
+                    "one_shot": {"found_after": [[0, 0, 0], [0, 0, 0], [1, 0, 1]]}},
+    }  # fmt: skip
+    (seen,) = (curve for curve in paired.CURVES if curve.title == "targets seen")
+    gain, worst = seen.checks([one, one], "one_shot")
+    assert gain.is_met is True
+    assert gain.measured.startswith("+43.8 points")  # trapezes of 0, 3/4, 1/4
+    assert worst.is_met is True
+    assert worst.measured.endswith("after 16")
 
 
 def test_tiny_searches_are_run_at_another_size(context: Context) -> None:

@@ -143,6 +143,14 @@ def test_differences_are_of_pairs_and_know_when_there_is_none() -> None:
     assert 0 < low < mean < high < 0.15
 
 
+def test_groups_of_scenes_weigh_alike_in_a_difference_however_many_they_are() -> None:
+    gain, groups = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 0, 1])
+    assert difference(gain, np.zeros(4), groups) == (0.5, 0.5, 0.5)
+    mean, low, high = difference(gain, np.zeros(4), np.zeros(4))
+    assert mean == 0.75
+    assert low < 0.75 < high
+
+
 def test_area_is_the_mean_over_looks() -> None:
     right = np.array([[False, True, True], [False, False, True]])
     assert area(right, [0, 10, 20]).tolist() == [0.75, 0.25]
