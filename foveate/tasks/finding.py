@@ -2,7 +2,9 @@
 
 Prediction: ``logits`` ``[n, K]``, class 0 meaning none; ``things`` ``[n, f, 4 + c]`` (viewpoint in the frame, logits of
 the c = K - 1 classes) and the ``mass`` ``[n, f]`` of each, expected targets there (:mod:`.merging` makes findings of
-them). While training also what every place of some looks ``said`` and its ``heat`` (:mod:`.heat`).
+them). The label is what the logits say, unless something was found that they make less of: they were learned from
+scenes that may hold more, a finding speaks for itself. While training also what every place of some looks ``said`` and
+its ``heat`` (:mod:`.heat`).
 Target: as that of :mod:`.spotting`; boxes say how large things are, and ``classes`` ``[n, t]`` what each is. Labels
 ``[n]`` alone are a target too, from which no boxes are learned.
 """
@@ -23,6 +25,7 @@ from foveate.tasks.heat import places_of
 from foveate.tasks.merging import Merged, merged
 from foveate.tasks.spotting import Spotting, Target
 
+LEAST_SHARE = 1e-6
 SAID_WEIGHT = 0.2  # beside heat, which decides where is looked: size and class are of use once something is found
 
 
@@ -68,14 +71,13 @@ class Finding:
 
     def certainty(self, prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Also ``finding``: how likely the likeliest finding is."""
-        known = self._spotting.certainty(_checked(prediction)["logits"])
-        likeliest = merged(prediction["things"].detach(), prediction["mass"], at_most=1)
-        return {**known, "finding": likeliest.score[:, 0]}
+        label, finding = _label(_checked(prediction))
+        return {**self._spotting.certainty(label), "finding": finding}
 
     def metrics(self, prediction: Mapping[str, Tensor], target: Target) -> Mapping[str, Tensor]:
         """``correct``, of the label; where boxes are known also ``recall``, the share of targets that are found (1 in a
         scene without any), and ``precision``, the share of findings that are targets (1 without any)."""
-        known = dict(self._spotting.metrics(prediction["logits"], target))
+        known = dict(self._spotting.metrics(_label(prediction)[0], target))
         if isinstance(target, Mapping) and "boxes" in target:
             known |= self._found(self._merged(prediction), target["boxes"], target["is_target"])
         return known
@@ -84,7 +86,7 @@ class Finding:
         return self._spotting.has_target(target)
 
     def missed(self, prediction: Mapping[str, Tensor], target: Target) -> Tensor:
-        return self._spotting.missed(prediction["logits"], target)
+        return self._spotting.missed(_label(prediction)[0], target)
 
     def answers(self, prediction: Mapping[str, Tensor]) -> Sequence[Mapping[str, Any]]:
         """The label as that of a classification; ``findings``, best first, each with ``label``, ``score`` and ``box``
@@ -94,7 +96,7 @@ class Finding:
         centers, half = found.boxes.detach().split(2, -1)
         boxes = torch.cat([centers - half, centers + half], -1).clamp(-1, 1).tolist()
         answers = []
-        for row, label in enumerate(self._spotting.answers(prediction["logits"])):
+        for row, label in enumerate(self._spotting.answers(_label(prediction)[0])):
             likely = [i for i, score in enumerate(found.score[row].tolist()) if score >= self.config.min_score]
             findings = [
                 {"label": names[kinds[row][i]], "score": float(found.score[row, i]), "box": boxes[row][i]}
@@ -127,6 +129,17 @@ def _checked(prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
             "with finds=True, or choose the task 'spotting'"
         )
     return prediction
+
+
+def _label(prediction: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Log-probabilities ``[n, K]`` of the label, and how likely the likeliest finding is ``[n]``: that there is nothing
+    is never likelier than that this is nothing."""
+    likeliest = merged(prediction["things"].detach(), prediction["mass"], at_most=1)
+    finding = likeliest.score[:, :1]
+    learned = prediction["logits"].detach().float().softmax(1)
+    found = torch.cat([1 - finding, finding * likeliest.classes[:, 0].softmax(1)], dim=1)
+    shares = torch.where(found[:, :1] < learned[:, :1], found, learned)
+    return shares.clamp(min=LEAST_SHARE).log(), finding[:, 0]
 
 
 def _share(these: Tensor, *, of: Tensor) -> Tensor:

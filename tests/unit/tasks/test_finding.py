@@ -55,6 +55,29 @@ def test_answers_hold_what_is_likely_best_first() -> None:
     assert answer["findings"][0]["score"] > answer["findings"][1]["score"] > 0.5
 
 
+@pytest.mark.parametrize(
+    ("mass", "logits", "label", "missed"),
+    [
+        (3.0, [4.0, 0.0, 0.0], "cat", False),  # found, whatever is made of it
+        (3.0, [0.0, 9.0, 0.0], "bee", False),  # surer than what was found
+        (0.1, [4.0, 0.0, 0.0], "none", True),
+        (0.1, [0.0, 1.0, 0.0], "bee", False),
+    ],
+)
+def test_the_label_is_what_was_found_where_the_logits_make_less_of_it(
+    mass: float, logits: list[float], label: str, missed: bool
+) -> None:
+    things, known = cells((0.0, 0.0, 0.1, 0.1, mass, 1))
+    prediction = {"logits": torch.tensor([logits]), "things": things, "mass": known}
+    (answer,) = TASK.answers(prediction)
+    assert answer["label"] == label
+    assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5)
+    assert bool(TASK.missed(prediction, torch.tensor([2]))) is missed
+    certainty = {name: float(value) for name, value in TASK.certainty(prediction).items()}
+    assert certainty["presence"] >= certainty["finding"] - 1e-6
+    assert certainty["confidence"] == pytest.approx(max(answer["probabilities"].values()), rel=1e-4)
+
+
 def test_recall_and_precision() -> None:
     things, mass = cells((0.0, 0.0, 0.1, 0.1, 4.0, 0), (0.5, 0.5, 0.1, 0.1, 4.0, 0), (-0.5, 0.5, 0.1, 0.1, 0.1, 0))
     boxes = torch.tensor([[[-0.1, -0.1, 0.1, 0.1], [-0.6, 0.4, -0.4, 0.6], [0.4, 0.4, 0.6, 0.6]]])
