@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foveate.geometry.viewpoint import WHOLE_SCENE
-from foveate.models.cells import are_leaves, cells, cores, next_scale_px, scale_px, shares
+from foveate.models.cells import are_leaves, cells, cores, extents, grown, next_scale_px, scale_px, shares
 
 GLIMPSE_PX = (32, 32)
 WHOLE = torch.tensor([WHOLE_SCENE])
@@ -69,6 +69,15 @@ def test_steps_are_alike_and_end_at_full_resolution_at_any_size(side: int) -> No
     assert max(ratios) == pytest.approx(min(ratios), rel=1e-3)
     assert max(ratios) <= 2.002, "a grid of four columns and windows of two cells show twice as much detail"
     assert 2 ** (len(ratios) - 1) < side / 32, "no more steps than are needed"
+
+
+def test_a_core_that_is_grown_by_a_place_holds_one_more_on_every_side() -> None:
+    window = torch.tensor([[0.25, -0.5, 0.25, 0.125]])
+    core = cores(window, context=2.0)
+    wider = grown(core, by=extents(window, (8, 4)))
+    held = [shares(each[:, None], window, places=places, axis=axis).sum().item()
+            for each in (core, wider) for axis, places in ((0, 8), (1, 4))]  # fmt: skip
+    assert held == pytest.approx([4, 2, 6, 4])
 
 
 def test_hardly_coarser_than_the_finest_is_the_finest() -> None:

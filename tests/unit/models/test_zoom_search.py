@@ -205,6 +205,7 @@ def test_ten_gigapixels_cost_no_more_than_one_megapixel() -> None:
         ({"finest_px": 0.0}, "finest_px"),
         ({"prior": 1.0}, "prior"),
         ({"frontier_size": 0}, "frontier_size"),
+        ({"reach": 0.6}, "reach"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, object], said: str) -> None:
