@@ -196,14 +196,13 @@ class ZoomSearch(nn.Module):
         by_row = scales.unflatten(0, (n, k))
         core, reach = cores(windows, context=config.context), config.reach * is_leaf
         known = known.superseded(core, by_row, valid)
-        claims = (1 + 2 * reach) ** 2  # places that count one thing
-        each = mass / claims[:, None, None]
+        each = mass / (1 + 2 * reach[:, None, None]) ** 2  # as many places count one thing
         answered = grown(core, by=2 * reach.unflatten(0, (n, k))[..., None] * extents(windows, heat.shape[1:]))
         known = known.revised(windows, answered, each.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {
             "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
-            "weight": (1 / (1 + FAR * closer) / claims).unflatten(0, (n, k)), "reach": reach.unflatten(0, (n, k)),
+            "weight": (1 / (1 + FAR * closer)).unflatten(0, (n, k)), "reach": reach.unflatten(0, (n, k)),
         }  # fmt: skip
         return ZoomSearchState(
             frontier=frontier,

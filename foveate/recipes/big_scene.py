@@ -48,7 +48,7 @@ def big_scene(
     changes = encoder_changes(encoder)
     low, high = (round(share * side_px) for share in thing_frac)
     scenes = ProceduralConfig(size_px=(side_px, side_px), object_size_px=(low, high), classes=classes, scent=scent)
-    many = replace(scenes, num_objects=(2, 12), num_distractors=(8, 16), none_frac=0.3, variants=VARIANTS)
+    many = replace(scenes, num_objects=(1, 12), num_distractors=(8, 16), none_frac=0.3, variants=VARIANTS)
     largest = largest_px(many.max_things, canvas_px=many.size_px, gap_px=many.gap_px)
     many = replace(many, object_size_px=(low, max(high, min(LARGER * high, largest))))
     return Recipe(
