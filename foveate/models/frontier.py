@@ -24,6 +24,7 @@ from foveate.rows import Rowwise
 LEAST_MASS = 1e-6
 NOTHING = 1e-12  # extent of the box of an empty slot
 MOST = 0.75  # of a cell, along each axis
+FEW = 32  # open cells that may be looked at next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,13 +76,25 @@ class Frontier(Rowwise):
 
     def superseded(self, cores: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
         """After looks ``[n, k]`` that answer for ``cores`` ``[n, k, 4]`` at ``scales_px`` ``[n, k]``."""
+        return replace(self, coverage=self.coverage + self._answered(cores, scales_px, valid).sum(1))
+
+    def outdone(self, cores: Tensor) -> Tensor:
+        """``[n, m]`` open cells that a look at one of the most promising, which answers for its own of ``cores``
+        ``[n, m, 4]``, will supersede: they had better wait for it, or looks of one step would show the same."""
+        order = self.mass.detach().masked_fill(~self.is_open, -1.0).sort(dim=1, descending=True, stable=True).indices
+        place, best = order.argsort(dim=1), order[:, :FEW]  # of every cell, the first being the most promising
+        is_better = torch.arange(best.shape[1], device=place.device)[:, None] < place[:, None]
+        hits = self._answered(_gathered(cores, best), self.scales_px.gather(1, best), self.is_open.gather(1, best))
+        return self.is_open & (hits & is_better).any(1)
+
+    def _answered(self, cores: Tensor, scales_px: Tensor, valid: Tensor) -> Tensor:
+        """``[n, k, m]``: which cells such looks answer for, as closely as their own would."""
         low, high = self.boxes[:, None, :, :2], self.boxes[:, None, :, 2:]
         core_low, core_high, middles = cores[:, :, None, :2], cores[:, :, None, 2:], (low + high) / 2
         shared = torch.minimum(high, core_high) - torch.maximum(low, core_low)
         inside = (middles >= core_low) & (middles <= core_high)
         inside &= shared >= MOST * (high - low)
-        hits = inside.all(-1) & self._as_close(scales_px, valid)
-        return replace(self, coverage=self.coverage + hits.sum(1))
+        return inside.all(-1) & self._as_close(scales_px, valid)
 
     def revised(self, windows: Tensor, answered: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:
         """With what looks at ``windows`` ``[n, k, 4]`` expect of their places, ``mass`` ``[n, k, h, w]``, beside what
@@ -94,7 +107,7 @@ class Frontier(Rowwise):
         extent = (boxes[..., 2:] - boxes[..., :2]).clamp(min=NOTHING)
         seen = (torch.stack([rows.sum(2), cols.sum(2)], -1) * place / extent).prod(-1).clamp(max=1)
         core = answered.flatten(0, 1)[:, None]
-        own = shares(core, views, places=height, axis=0).mT * shares(core, views, places=width, axis=1)
+        own = shares(core, views, places=height, axis=0).mT * shares(core, views, places=width, axis=1)  # [b, h, w]
         found = ((rows @ (mass.flatten(0, 1) * (1 - own))) * cols).sum(2)
         counts = (self._as_close(scales_px, valid) & ~self.is_leaf[:, None]).float()
         left = (1 - seen.unflatten(0, (n, k)) * counts).prod(1)

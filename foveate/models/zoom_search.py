@@ -262,10 +262,11 @@ class ZoomSearch(nn.Module):
 
     def observe(self, state: ZoomSearchState) -> Observation:
         known = state.frontier
+        core = cores(known.windows, context=self.config.context)
         return Observation(
             candidates=known.windows,
             features=known.features.detach(),
-            mask=known.is_open,
+            mask=known.is_open & ~known.outdone(core),
             coverage=known.coverage,
             summary=state.evidence.detach(),
             num_looks=state.num_looks,

@@ -160,6 +160,20 @@ def test_half_a_cell_is_not_superseded_by_what_answers_for_the_other_half() -> N
     assert not superseded(-0.98, -0.05, 0.02, 0.05), "along one axis half of it"
 
 
+def test_cells_that_a_better_one_will_show_wait_for_it() -> None:
+    """The cells of two looks may overlap: in one step both would be looked at."""
+    boxes = torch.tensor([[[-0.5, -0.5, 0.5, 0.5], [-0.45, -0.5, 0.55, 0.5], [0.1, -0.5, 1.0, 0.5]]])
+    known = some([0.2, 0.3, 0.1], boxes=boxes)
+    assert known.outdone(boxes)[0].tolist() == [True, False, False], "the last is half beyond"
+    assert known.outdone(boxes * 0.5)[0].tolist() == [False] * 3, "looks at the others answer for less"
+    alike = replace(known, mass=torch.full((1, 3), 0.2))
+    assert alike.outdone(boxes)[0].tolist() == [False, True, False]
+    finer = replace(known, scales_px=torch.tensor([[1.0, 2.0, 1.0]]))
+    assert not finer.outdone(boxes).any(), "what is shown less closely is no substitute"
+    done = replace(known, coverage=torch.tensor([[0.0, 1.0, 0.0]]))
+    assert not done.outdone(boxes).any(), "nobody will look at that one"
+
+
 @pytest.mark.parametrize("name", ["raster", "coarse_to_fine", "random"])
 def test_looks_of_other_policies_are_evidence_too(name: str) -> None:
     episode = _play(_model(frontier_size=512), _scenes((128, 96)), looks=6, name=name)
