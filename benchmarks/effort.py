@@ -56,7 +56,8 @@ class Effort:
     any_scenes: int = 100
     """Per seed and size, to test and to calibrate each; all are judged."""
     any_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
-    refused_scenes: int = 300
+    refused_scenes: int = 200
+    refused_calibration: int = 400  # of which half hold a target, and 149 are needed
     """Per seed, searched and scanned; as many others for the threshold of deferring."""
     big_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64)
     """After which readers of these are judged."""
@@ -74,4 +75,5 @@ SMOKE = Effort(
     elastic_sizes=("tiny",), step_size="test", glimpse_scenes=64, giant_sides_px=(1024, 2048), regions=5,
     big_encoders=("small",), big_sides_px=(512,), big_scenes=4, big_calibration=4, big_looks=(0, 8),
     clock_sides_px=(512,), any_sides_px=(512, 1024), any_scenes=4, any_looks=(0, 8), refused_scenes=4,
+    refused_calibration=4,
 )  # fmt: skip

@@ -61,8 +61,9 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
             config={
                 "training": training(effort, seed, scent).plain(), "side_px": kind.side_px, "looks": kind.looks,
                 "risk": RISK, "confidence": CONFIDENCE, "scenes": effort.refused_scenes,
+                "calibration_scenes": effort.refused_calibration,
             },
-            minutes=(kind.side_px / 1024) ** 2 * effort.refused_scenes / 120,
+            minutes=(kind.side_px / 1024) ** 2 * (effort.refused_scenes + effort.refused_calibration) / 240,
         )
         for scent, kind in KINDS.items()
         for seed in effort.seeds
@@ -72,11 +73,11 @@ def benchmarks(effort: Effort) -> list[Benchmark]:
 
 def _run(cell: Cell, context: Context) -> Values:
     trained, config = learned(cell.uses[0], context), cell.config
-    system, rows = trained.system.train(False), np.arange(config["scenes"])
+    system = trained.system.train(False)
     player = Player(model=system.model, policy=system.policy, task=system.task, max_looks=config["looks"])
     known, judged = (
-        searched_and_scanned(system, _scenes(trained, config["side_px"], part), player, rows=rows)
-        for part in ("calibration", "test")
+        searched_and_scanned(system, _scenes(trained, config["side_px"], part), player, rows=np.arange(config[count]))
+        for part, count in (("calibration", "calibration_scenes"), ("test", "scenes"))
     )
     search = {"max_looks": config["looks"]}
     threshold = calibrated_risk(known, risk=config["risk"], confidence=config["confidence"], search=search).threshold
