@@ -24,6 +24,7 @@ from foveate.rows import Rowwise
 LEAST_MASS = 1e-6
 NOTHING = 1e-12  # extent of the box of an empty slot
 MOST = 0.75  # of a cell, along each axis
+SEVERAL = 2.0  # times as wide as what a look answers for is much wider
 FEW = 32  # open cells that may be looked at next
 
 
@@ -88,12 +89,14 @@ class Frontier(Rowwise):
         return self.is_open & (hits & is_better).any(1)
 
     def _answered(self, cores: Tensor, scales_px: Tensor, valid: Tensor) -> Tensor:
-        """``[n, k, m]``: which cells such looks answer for, as closely as their own would."""
+        """``[n, k, m]``: which cells such looks answer for, as closely as their own would. A look at the middle of a
+        much wider cell stands for it: nobody need look at what was read in small parts."""
         low, high = self.boxes[:, None, :, :2], self.boxes[:, None, :, 2:]
         core_low, core_high, middles = cores[:, :, None, :2], cores[:, :, None, 2:], (low + high) / 2
         shared = torch.minimum(high, core_high) - torch.maximum(low, core_low)
         inside = (middles >= core_low) & (middles <= core_high)
-        inside &= shared >= MOST * (high - low)
+        wide, core = high - low, core_high - core_low
+        inside &= shared >= MOST * torch.where(wide <= SEVERAL * core, wide, core)
         return inside.all(-1) & self._as_close(scales_px, valid)
 
     def revised(self, windows: Tensor, answered: Tensor, mass: Tensor, scales_px: Tensor, valid: Tensor) -> Frontier:

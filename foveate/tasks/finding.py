@@ -133,13 +133,12 @@ def _checked(prediction: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 
 def _label(prediction: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Log-probabilities ``[n, K]`` of the label, and how likely the likeliest finding is ``[n]``: that there is nothing
-    is never likelier than that this is nothing."""
+    is never likelier than that this is nothing, and it has its say in of which class something is."""
     likeliest = merged(prediction["things"].detach(), prediction["mass"], at_most=1)
-    finding = likeliest.score[:, :1]
-    learned = prediction["logits"].detach().float().softmax(1)
-    found = torch.cat([1 - finding, finding * likeliest.classes[:, 0].softmax(1)], dim=1)
-    shares = torch.where(found[:, :1] < learned[:, :1], found, learned)
-    return shares.clamp(min=LEAST_SHARE).log(), finding[:, 0]
+    finding, logits = likeliest.score[:, :1], prediction["logits"].detach().float()
+    none = torch.minimum(logits.softmax(1)[:, :1], 1 - finding)
+    kinds = (logits[:, 1:].softmax(1) + finding * likeliest.classes[:, 0].softmax(1)) / (1 + finding)
+    return torch.cat([none, (1 - none) * kinds], 1).clamp(min=LEAST_SHARE).log(), finding[:, 0]
 
 
 def _share(these: Tensor, *, of: Tensor) -> Tensor:

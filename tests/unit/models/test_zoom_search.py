@@ -144,7 +144,7 @@ def test_what_a_closer_look_shows_of_a_neighbour_replaces_what_was_expected_ther
 
 
 def test_half_a_cell_is_not_superseded_by_what_answers_for_the_other_half() -> None:
-    """What no look answers for stays to be looked at."""
+    """What no look answers for stays to be looked at; a look at the middle of a much larger cell stands for it."""
     cell = torch.tensor([[[-0.5, -0.5, 0.5, 0.5]]])
     known = replace(some([1.0]), boxes=cell)
     scale, valid = torch.ones(1, 1), torch.ones(1, 1, dtype=torch.bool)
@@ -156,7 +156,8 @@ def test_half_a_cell_is_not_superseded_by_what_answers_for_the_other_half() -> N
     assert superseded(-1.0, -0.4, 0.5, 0.6)
     assert not superseded(-0.5, -0.95, 0.5, 0.05), "the middle, but half of it"
     assert not superseded(-0.5, 0.1, 0.5, 1.0), "without the middle"
-    assert not superseded(-0.3, -0.3, 0.3, 0.3), "the middle, of a much larger cell"
+    assert not superseded(-0.3, -0.3, 0.3, 0.3), "the middle, of a larger cell"
+    assert superseded(-0.05, -0.05, 0.05, 0.05)
     assert not superseded(-0.98, -0.05, 0.02, 0.05), "along one axis half of it"
 
 
