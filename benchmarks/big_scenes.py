@@ -120,11 +120,21 @@ def _tiles_in_file(side_px: int, tile_px: int) -> int:
 
 def scenes_of_size(trained: Learned, side_px: int, part: str) -> ProceduralSource:
     """The recipe's own held-out scenes, of another size: things grow with the scene, so their share of it stays."""
-    source = trained.recipe.calibration if part == "calibration" else trained.recipe.test
-    before = source.procedural.config
+    before = _held_out(trained, part).procedural.config
     low, high = (round(side * side_px / before.size_px[0]) for side in before.object_size_px)
-    config = replace(before, size_px=(side_px, side_px), object_size_px=(low, high))
+    return held_out(trained, part, size_px=(side_px, side_px), object_size_px=(low, high))
+
+
+def held_out(trained: Learned, part: str, **changes: Any) -> ProceduralSource:
+    """The recipe's own scenes to calibrate or to test, but for ``changes`` of their config."""
+    source = _held_out(trained, part)
+    config = replace(source.procedural.config, **changes)
     return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
+
+
+def _held_out(trained: Learned, part: str) -> ProceduralSource:
+    source: ProceduralSource = trained.recipe.calibration if part == "calibration" else trained.recipe.test
+    return source
 
 
 def judged(part: Part, name: str) -> dict[str, Any]:

@@ -57,8 +57,9 @@ class Effort:
     """Per seed and size, to test and to calibrate each; all are judged."""
     any_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64, 96, 128)
     refused_scenes: int = 200
-    refused_calibration: int = 400  # of which half hold a target, and 149 are needed
-    """Per seed, searched and scanned; as many others for the threshold of deferring."""
+    """Per seed, searched and scanned."""
+    refused_calibration: int = 400
+    """Others for the threshold of deferring: about half hold a target, and 149 must."""
     big_looks: tuple[int, ...] = (0, 8, 16, 24, 32, 40, 48, 64)
     """After which readers of these are judged."""
 

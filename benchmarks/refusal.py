@@ -7,59 +7,60 @@ others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
-from benchmarks import big_scenes
+from benchmarks.big_scenes import held_out, training
 from benchmarks.effort import Effort
 from benchmarks.harness import Benchmark, Cell, Context, Results, Values
 from benchmarks.tables import NOT_RUN, Table, at_most, percent
 from benchmarks.training import Learned, Training, learned
 from foveate.episode import Player
 from foveate.evaluation.refusal import Facts, calibrated_risk, searched_and_scanned
-from foveate.scenes.procedural import ProceduralSet
 from foveate.training.procedural_source import ProceduralSource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """Of scenes: how large those are that are judged, and how many looks a search has."""
+    """Of scenes: how large those are that are judged, how many looks a search has, and who searches."""
 
     title: str
     side_px: int
     looks: int
+    training: Callable[[Effort, int], Training]
 
     @property
     def told(self) -> str:
         return f"{self.title}, {self.side_px} px, {self.looks} looks"
 
 
-KINDS = {
-    "strong": Kind(title="with scent", side_px=2048, looks=64),
-    "none": Kind(title="without scent", side_px=1024, looks=32),
-}
 TRAINED_PX, THING_FRAC, STEPS = 512, (0.04, 0.08), 2400  # without scent
 RISK, CONFIDENCE = 0.02, 0.95
 FACTS = ("deferred", "missed_by_search", "missed_by_scan", "missed")
 
 
-def training(effort: Effort, seed: int, scent: str) -> Training:
-    if scent == "strong":
-        return big_scenes.training(effort, seed)
+def without_scent(effort: Effort, seed: int) -> Training:
     steps = effort.steps or STEPS
-    options = {"side_px": TRAINED_PX, "thing_frac": THING_FRAC, "scent": scent, "steps": steps, "amp": "bf16"}
+    options = {"side_px": TRAINED_PX, "thing_frac": THING_FRAC, "scent": "none", "steps": steps, "amp": "bf16"}
     return Training(recipe="big_scene", options=options, seed=seed, steps=steps)
+
+
+KINDS = {
+    "strong": Kind(title="with scent", side_px=2048, looks=64, training=training),
+    "none": Kind(title="without scent", side_px=1024, looks=32, training=without_scent),
+}
 
 
 def benchmarks(effort: Effort) -> list[Benchmark]:
     cells = [
         Cell(
-            benchmark="refusal", variant=scent, seed=seed, uses=(training(effort, seed, scent),), priority=8,
+            benchmark="refusal", variant=scent, seed=seed, uses=(kind.training(effort, seed),), priority=8,
             config={
-                "training": training(effort, seed, scent).plain(), "side_px": kind.side_px, "looks": kind.looks,
+                "training": kind.training(effort, seed).plain(), "side_px": kind.side_px, "looks": kind.looks,
                 "risk": RISK, "confidence": CONFIDENCE, "scenes": effort.refused_scenes,
                 "calibration_scenes": effort.refused_calibration,
             },
@@ -86,9 +87,7 @@ def _run(cell: Cell, context: Context) -> Values:
 
 def _scenes(trained: Learned, side_px: int, part: str) -> ProceduralSource:
     """Scenes with as many things, of the same size in pixels, however large."""
-    source = trained.recipe.calibration if part == "calibration" else trained.recipe.test
-    config = replace(source.procedural.config, size_px=(side_px, side_px))
-    return ProceduralSource(ProceduralSet(config, split="test", size=1 << 16), source.target_of, stream=source.stream)
+    return held_out(trained, part, size_px=(side_px, side_px))
 
 
 def _judged(facts: Facts, threshold: float) -> dict[str, Any]:
