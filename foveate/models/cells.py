@@ -49,14 +49,14 @@ def extents(windows: Tensor, places: Sequence[int]) -> Tensor:
 def cells(
     windows: Tensor, sizes_px: Tensor, *, grid: tuple[int, int], context: float, glimpse_px: tuple[int, int],
     finest_px: float,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Boxes ``[b, m, 4]`` (low row, low col, high row, high col) of the cells of looks ``[b, 4]`` at scenes ``[b, 2]``,
-    the windows ``[b, m, 4]`` of closer looks at them, and which of them exist ``[b, m]``. The cells of leaves are for
-    answers only: all that the grid has.
+    the windows ``[b, m, 4]`` of closer looks at them, which of them exist ``[b, m]``, and which looks are leaves
+    ``[b]``: as close as ``finest_px``, or hardly less. The cells of leaves are for answers only: all that the grid has.
 
     All windows have square pixels, but for scenes narrower than they are."""
     here_px = scale_px(windows[:, 2:], sizes_px, glimpse_px=glimpse_px)
-    is_leaf = are_leaves(here_px, finest_px=finest_px)
+    is_leaf = here_px < CLOSER * finest_px
     next_px = next_scale_px(here_px, finest_px=finest_px, most=min(grid) / context)
     half = next_px[:, None] * next_px.new_tensor(glimpse_px) / sizes_px
     core, widest = cores(windows, context=context), 2 * half / context
@@ -66,12 +66,7 @@ def cells(
     middle = _mesh(at_rows, at_cols)
     closer = clamp_inside(torch.cat([middle, half[:, None].expand_as(middle)], dim=-1))
     boxes = torch.cat([_mesh(rows[:, :-1], cols[:, :-1]), _mesh(rows[:, 1:], cols[:, 1:])], dim=-1)
-    return boxes, closer, (is_row[:, :, None] & is_col[:, None]).flatten(1)
-
-
-def are_leaves(scales_px: Tensor, *, finest_px: float) -> Tensor:
-    """Which looks have nothing closer to see: those as close as ``finest_px``, or hardly less."""
-    return scales_px < CLOSER * finest_px
+    return boxes, closer, (is_row[:, :, None] & is_col[:, None]).flatten(1), is_leaf
 
 
 def next_scale_px(scales_px: Tensor, *, finest_px: float, most: float) -> Tensor:

@@ -27,7 +27,7 @@ from foveate.errors import UsageError
 from foveate.geometry.viewpoint import WHOLE_SCENE, whole_scene
 from foveate.layers.macs import linear_macs
 from foveate.models.backbones import BACKBONES
-from foveate.models.cells import are_leaves, cells, cores, extents, grown, scale_px, shares
+from foveate.models.cells import cells, cores, extents, grown, scale_px, shares
 from foveate.models.counted import counted_macs
 from foveate.models.evidence import Evidence
 from foveate.models.frontier import LEAST_MASS, Frontier
@@ -182,7 +182,6 @@ class ZoomSearch(nn.Module):
         config, (n, k) = self.config, valid.shape
         views, of_scenes = windows.flatten(0, 1), sizes.repeat_interleave(k, 0)
         scales = scale_px(views[:, 2:], of_scenes, glimpse_px=config.glimpse_px)
-        is_leaf = are_leaves(scales, finest_px=config.finest_px)  # [b]
         closer = (scales / config.finest_px).clamp(min=1).log2().clamp(max=FAR) / FAR  # [b]
         places = self.norm(self.net(pixels.flatten(0, 1)).permute(0, 2, 3, 1)).float()
         told = closer[:, None, None, None].expand(*places.shape[:3], 1)
@@ -190,11 +189,11 @@ class ZoomSearch(nn.Module):
         mass = nn.functional.softplus(heat)  # -log(1 - p): adds up over places as chances do
         said = places[..., :0] if self.things is None else self.things(places)
         found = said if self.things is None else things_of(said.detach(), views)
-        new = self._cells(places, found, mass, closer, is_leaf, views, of_scenes)
+        new = self._cells(places, found, mass, closer, views, of_scenes)
         exists = (new.exists & valid.flatten()[:, None]).reshape(n, -1)
         by_scene = {name: value.unflatten(0, (n, k)).flatten(1, 2) for name, value in vars(new).items()}
         by_row = scales.unflatten(0, (n, k))
-        core, reach = cores(windows, context=config.context), config.reach * is_leaf
+        core, reach = cores(windows, context=config.context), config.reach * new.is_leaf[:, 0]  # alike in all of a look
         known = known.superseded(core, by_row, valid)
         each = mass / (1 + 2 * reach[:, None, None]) ** 2  # as many places count one thing
         answered = grown(core, by=2 * reach.unflatten(0, (n, k))[..., None] * extents(windows, heat.shape[1:]))
@@ -218,15 +217,14 @@ class ZoomSearch(nn.Module):
         found: Tensor,
         mass: Tensor,
         closer: Tensor,
-        is_leaf: Tensor,
         views: Tensor,
         sizes: Tensor,
     ) -> Frontier:
         """Cells ``[b, m]`` of glimpses whose places ``[b, h, w, d]`` promise ``mass`` ``[b, h, w]`` of the things
-        ``found`` ``[b, h, w, 4 + c]``; ``closer`` and ``is_leaf`` are ``[b]``. Mass adds up in cells to look at; those
-        of leaves hold one thing at most, and are as sure of it as their surest place."""
+        ``found`` ``[b, h, w, 4 + c]``; ``closer`` is ``[b]``. Mass adds up in cells to look at; those of leaves hold
+        one thing at most, and are as sure of it as their surest place."""
         config = self.config
-        boxes, windows, exists = cells(
+        boxes, windows, exists, is_leaf = cells(
             views,
             sizes,
             grid=config.cells,

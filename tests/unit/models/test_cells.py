@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from foveate.geometry.viewpoint import WHOLE_SCENE
-from foveate.models.cells import are_leaves, cells, cores, extents, grown, next_scale_px, scale_px, shares
+from foveate.models.cells import cells, cores, extents, grown, next_scale_px, scale_px, shares
 
 GLIMPSE_PX = (32, 32)
 WHOLE = torch.tensor([WHOLE_SCENE])
@@ -18,9 +18,7 @@ WHOLE = torch.tensor([WHOLE_SCENE])
 
 def _cells(windows: torch.Tensor, size_px: tuple[int, int], **changes: object) -> tuple[torch.Tensor, ...]:
     settings = {"grid": (6, 4), "context": 2.0, "glimpse_px": GLIMPSE_PX, "finest_px": 1.0, **changes}
-    sizes = torch.tensor([size_px]).expand(len(windows), 2)
-    is_leaf = are_leaves(scale_px(windows[:, 2:], sizes, glimpse_px=GLIMPSE_PX), finest_px=1.0)
-    return (*cells(windows, sizes, **settings), is_leaf)
+    return cells(windows, torch.tensor([size_px]).expand(len(windows), 2), **settings)
 
 
 def _areas(boxes: torch.Tensor) -> torch.Tensor:
@@ -87,7 +85,7 @@ def test_hardly_coarser_than_the_finest_is_the_finest() -> None:
 
 def test_a_look_offers_no_more_cells_than_it_takes() -> None:
     """Four times as close as the overview, each answers for an eighth of the side, and at the border for more."""
-    _, _, exists = cells(
+    _, _, exists, _ = cells(
         WHOLE, torch.tensor([[512, 512]]), grid=(16, 16), context=2.0, glimpse_px=GLIMPSE_PX, finest_px=4.0
     )
     assert exists.sum() == 49
