@@ -7,7 +7,7 @@ whole. Where only labels of whole pictures are known, so are training scenes, an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,7 @@ from foveate.scenes.splits import sampled_hash, splits_of
 from foveate.training.config import ENDLESS
 from foveate.training.marked_source import MarkedSource, PixelKind
 from foveate.training.window_draw import WindowDraw
+from foveate.words import counted
 
 MINUTES = 20.0
 FRONTIER_SIZE = 1024  # cells that are remembered: pictures may hold hundreds of things
@@ -91,7 +92,11 @@ def big_pictures(
         calibration=sources["calibrate"],
         test=sources["test"],
         majority=float(np.bincount(test).max() / len(test)),
-        notes=(*_found(marked, rows), *_chosen(marked, sources["train"], sizes, glimpse_px)),
+        notes=(
+            *_found(marked, rows),
+            *_left_out(sources.values()),
+            *_chosen(marked, sources["train"], sizes, glimpse_px),
+        ),
     )
 
 
@@ -150,6 +155,11 @@ def _found(marked: Annotated, rows: Mapping[str, NDArray[np.int64]]) -> list[str
         f"splits     {' + '.join(f'{len(rows[name])} to {name}' for name in PARTS)}, {whose}",
         *(f"beware     {doubt}" for doubt in marked.doubts),
     ]
+
+
+def _left_out(sources: Iterable[MarkedSource]) -> list[str]:
+    broken = [why for source in sources for why in source.broken.values()]
+    return [f"beware     {counted(len(broken), 'picture')} passed over, for instance {broken[0]}"] if broken else []
 
 
 def _chosen(marked: Annotated, source: MarkedSource, sizes: Mapping[str, Any], glimpse_px: int) -> list[str]:

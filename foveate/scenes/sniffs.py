@@ -13,10 +13,11 @@ from foveate.scenes.sources import Source, is_address, open_source
 
 MAGIC = {b"II*\0": ("<", False), b"MM\0*": (">", False), b"II+\0": ("<", True), b"MM\0+": (">", True)}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES = 256, 257, 258, 259, 262, 277
-TILE_WIDTH, SAMPLE_FORMAT = 322, 339
+TILE_WIDTH, EXTRA, SAMPLE_FORMAT = 322, 338, 339
 SIZES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 LARGE_PX, HUGE_PX = 1 << 22, 1 << 26  # of a tiled picture, of any: smaller ones Pillow decodes at once
-GREY = (0, 1)  # photometric interpretations
+GREY, COLOUR = (0, 1), 2  # photometric interpretations
+UNSAID = 0  # what an extra band is: so not opacity
 OPENSLIDES = 33003  # a compression that only OpenSlide shows in its right colours
 ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
@@ -34,6 +35,7 @@ def is_big_tiff(place: str) -> bool:
     deep = tags.get(BITS, 1) > 8 and tags.get(SAMPLES, 1) > 1
     odd = tags.get(SAMPLES, 1) > 4 or tags.get(SAMPLE_FORMAT, 1) == 3 or tags.get(BITS, 1) > 16
     odd |= tags.get(SAMPLES, 1) > 2 and tags.get(PHOTOMETRIC) in GREY  # bands that are no colours
+    odd |= tags.get(SAMPLES, 1) > 3 and tags.get(PHOTOMETRIC) == COLOUR and tags.get(EXTRA, UNSAID) == UNSAID
     return num_px > HUGE_PX or (TILE_WIDTH in tags and num_px > LARGE_PX) or deep or odd or is_address(place)
 
 

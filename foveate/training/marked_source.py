@@ -1,7 +1,8 @@
 """Training on big pictures of which it is known what is where: files, read only where they are looked at.
 
 A training scene is a window of a picture, drawn by its key; to calibrate and to test, scenes are whole pictures. A file
-that cannot be read is skipped, counted and remembered with its reason; it never stops a run.
+that cannot be read, or not in the bands of the others, is skipped, counted and remembered with its reason; it never
+stops a run.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from foveate.annotations.annotated import Annotated
 from foveate.annotations.boxes import said
 from foveate.core import Scenes
-from foveate.errors import DataError, SceneError, UsageError
+from foveate.errors import DataError, IncompatibleError, SceneError, UsageError
 from foveate.geometry.viewpoint import whole_scene
 from foveate.scenes.files import open_files, reader_of
 from foveate.scenes.joined import JoinedScenes
@@ -33,6 +34,9 @@ from foveate.training.window_draw import Crowd, WindowDraw, Windows, draw_window
 SCENES_PER_EPOCH = 4096  # at least: few pictures are many windows
 PROBE_PX = (32, 32)
 STRANGE = "backslashreplace"  # names of files may be no text
+
+PASSED_OVER = (SceneError, IncompatibleError)
+"""Of a picture: it cannot be read, or not in the bands and the range of the others."""
 
 Boxes = NDArray[np.float32]
 
@@ -127,7 +131,7 @@ class MarkedSource:
         for reader, rows in rows_of.items():
             try:
                 part = self._open(reader, rows)
-            except SceneError:  # of one; the others are asked one by one, and opened again
+            except PASSED_OVER:  # one; the others are asked one by one, and opened again
                 rows = self._openable(reader, rows)
                 if not rows:
                     continue
@@ -151,7 +155,7 @@ class MarkedSource:
         """A picture that cannot be read is noted, and passed over."""
         try:
             yield
-        except SceneError as error:
+        except PASSED_OVER as error:
             self.broken[path] = str(error)
 
     def _check_boxes(self) -> None:

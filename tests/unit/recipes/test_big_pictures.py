@@ -63,6 +63,19 @@ def test_of_some_classes_alone(tmp_path: Path) -> None:
         big_pictures(tmp_path, steps=1, classes=("c",))
 
 
+def test_pictures_of_other_bands_are_said_before_training(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    write(tmp_path)
+    tifffile.imwrite(
+        tmp_path / "00.tif", np.zeros((SIDE, SIDE, 5), np.uint8), photometric="minisblack", planarconfig="contig"
+    )
+    marks = tmp_path / "labels.jsonl"
+    marks.write_text(marks.read_text().replace("00.png", "00.tif"))
+    told = "\n".join(big_pictures(tmp_path, steps=1).notes)
+    assert "beware     1 picture passed over, for instance" in told
+    assert "00.tif: it has 5 bands, wanted are 3" in told
+
+
 def test_labels_of_whole_pictures_are_taken_with_a_warning(tmp_path: Path) -> None:
     write(tmp_path)
     lines = [f"{at:02}.png,{'ship' if at % 2 else 'none'}" for at in range(12)]

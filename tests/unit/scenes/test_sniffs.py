@@ -42,6 +42,8 @@ def test_large_tiled_tiffs_are_read_in_tiles_whatever_they_are_called(
         (np.zeros((50, 60, 7), np.uint8), {"planarconfig": "contig", "photometric": "minisblack"}, True),
         (np.zeros((50, 60, 4), np.uint8), {"planarconfig": "contig", "photometric": "minisblack"}, True),
         (np.zeros((50, 60, 4), np.uint8), {"photometric": "rgb", "extrasamples": ["unassalpha"]}, False),
+        (np.zeros((50, 60, 4), np.uint8), {"photometric": "rgb", "extrasamples": ["unspecified"]}, True),  # infrared
+        (np.zeros((50, 60, 4), np.uint8), {"photometric": "separated"}, False),  # CMYK
     ]:
         path = tmp_path / name
         tifffile.imwrite(path, pixels, bigtiff=path.suffix == ".btf", byteorder=byteorder, metadata=None, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,19 @@ def test_a_file_that_is_broken_is_passed_over_and_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").unlink()
     with pytest.raises(DataError, match="none of 3 pictures can be opened"):
         MarkedSource(marked, kind=KIND)
+
+
+@pytest.mark.parametrize(("num_bands", "read"), [(3, ["b.png", "c.png"]), (4, ["a.tif"])])
+def test_pictures_of_other_bands_are_passed_over_and_named(tmp_path: Path, num_bands: int, read: list[str]) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    marked = write(tmp_path)
+    with_infrared = np.zeros((*SIDES, 4), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", with_infrared, photometric="rgb", extrasamples=["unspecified"])
+    paths = (str(tmp_path / "a.tif"), *marked.paths[1:])
+    source = MarkedSource(replace(marked, paths=paths), kind=PixelKind(num_bands=num_bands))
+    assert [Path(path).name for path in paths if path not in source.broken] == read
+    assert len(source) == len(read)
+    assert all("bands" in why for why in source.broken.values())
 
 
 def test_what_is_learned_from_decides_the_fingerprint(tmp_path: Path) -> None:
