@@ -81,7 +81,9 @@ def _check_rules(player: Player) -> None:
         raise IncompatibleError("the stop rule asks for certainty, which the task defines: pass task=")
     has_end = hasattr(player.policy, "looks_left") or player.horizon < np.iinfo(np.int64).max
     if player.stop is None and player.limits is None and not has_end:
-        raise IncompatibleError("this family may look without end: give a stop rule, a limit or max_looks")
+        raise IncompatibleError(
+            'this family may look without end: give a stop rule, a limit such as "200 looks", or max_looks'
+        )
     if 0 < player.horizon < k:
         raise IncompatibleError(
             f"the policy takes {k} looks at once, but at most {player.horizon} are allowed: raise max_looks to {k} or "

@@ -55,7 +55,7 @@ MODELS.register(
 MODELS.register(
     "zoom_search",
     "foveate.models.zoom_search:ZoomSearch",
-    config="foveate.models.zoom_search:ZoomSearchConfig",
+    config="foveate.models.zoom_config:ZoomSearchConfig",
     opening="glance",
     summary="a frontier of places worth a closer look, for scenes of any size (ours)",
 )

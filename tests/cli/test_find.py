@@ -402,7 +402,7 @@ def test_a_search_without_an_end_is_refused_before_any_picture(
     place: Path, counted: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["find", "photos", "--model", "model"]) == 1
-    assert "give a stop rule, a limit or max_looks" in capsys.readouterr().err
+    assert 'give a stop rule, a limit such as "200 looks", or max_looks' in capsys.readouterr().err
     assert counted == []
 
 
