@@ -132,13 +132,14 @@ class ZoomSearch(nn.Module):
         by_row = scales.unflatten(0, (n, k))
         core, reach = cores(windows, context=config.context), config.reach * new.is_leaf[:, 0]  # alike in all of a look
         known = known.superseded(core, by_row, valid)
-        each = mass / (1 + 2 * reach[:, None, None]) ** 2  # as many places count one thing
+        answers = (1 + 2 * reach) ** 2  # places, for one thing
+        each = mass / answers[:, None, None]
         answered = grown(core, by=2 * reach.unflatten(0, (n, k))[..., None] * extents(windows, heat.shape[1:]))
         known = known.revised(windows, answered, each.unflatten(0, (n, k)), by_row, valid)
         frontier = known.joined(Frontier(**{**by_scene, "exists": exists}))
         latest = {
             "heat": heat.unflatten(0, (n, k)), "said": said.unflatten(0, (n, k)), "windows": windows, "valid": valid,
-            "weight": (1 / (1 + FAR * closer)).unflatten(0, (n, k)), "reach": reach.unflatten(0, (n, k)),
+            "weight": (1 / (1 + FAR * closer) / answers).unflatten(0, (n, k)), "reach": reach.unflatten(0, (n, k)),
         }  # fmt: skip
         return ZoomSearchState(
             frontier=frontier,

@@ -45,6 +45,9 @@ class TrainConfig:
     opening_frac: float = 0.0
     """Share of the training, at its start, without looks: only what the opening teaches is learned, at a fraction of an
     episode's cost. Looks chosen by features that were never trained teach the rest little."""
+    opening_scenes: int = 0
+    """Further scenes of every step that are opened and no more: an overview costs a fraction of an episode, and leads
+    all its looks."""
     guided_frac: float = 0.0
     """Share of the training, from its start, until looks are the policy's; after the opening they are at what targets
     say is there, and the agent waits. Reading is learned soonest from looks that show something to read."""
@@ -76,7 +79,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_numbers(self, "steps", "batch_size", "accumulate", "num_looks", "alternate_every", least=1)
         check_numbers(self, "eval_every", "eval_scenes", "log_every", least=1)
-        check_numbers(self, "seed", "lr", "weight_decay", "checkpoint_every_s", least=0)
+        check_numbers(self, "opening_scenes", "seed", "lr", "weight_decay", "checkpoint_every_s", least=0)
         check_numbers(self, "seconds", "max_grad_norm", above=0)
         shares = ("opening_frac", "guided_frac", "random_frac", "agent_warmup_frac", "warmup_frac")
         check_numbers(self, *shares, least=0, most=1)

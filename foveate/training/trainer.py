@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,16 @@ class TrainResult:
     """The step whose weights the system has now: the last, or where ``keep="best"`` found them."""
     seconds: float
     metrics: list[dict[str, float]]  # the lines of metrics.jsonl
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What a step learns from."""
+
+    parts: list[Batch]
+    """Accumulated."""
+    opened: Batch | None
+    """Further scenes, not looked at more closely."""
 
 
 class Trainer:
@@ -150,9 +160,9 @@ class Trainer:
         if self.progress >= 1:
             return
         last_save_s = last_s = time.perf_counter()
-        for parts in ahead(self._batch, range(self.step, self.config.steps)):
+        for work in ahead(self._batch, range(self.step, self.config.steps)):
             self._times["time/data_s"] += time.perf_counter() - last_s
-            self._step(parts, journal)
+            self._step(work, journal)
             now_s = time.perf_counter()
             since_save_s = now_s - last_save_s
             passed_s, asked, since_save_s = self.world.means(now_s - last_s, float(interrupt.asked), since_save_s)
@@ -179,20 +189,28 @@ class Trainer:
 
     # -- one step --------------------------------------------------------------------------------------------------
 
-    def _batch(self, step: int) -> list[Batch]:
-        """This process's share of a step's scenes, in accumulated parts."""
+    def _batch(self, step: int) -> _Work:
+        """This process's share of a step's scenes."""
+        config = self.config
+        each = self.world.size * config.accumulate
+        batch_size, opening_scenes = config.batch_size // each * each, -(-config.opening_scenes // each) * each
         indices, epoch_seed = training_indices(
             step,
-            batch_size=self.config.batch_size,
+            batch_size=batch_size + opening_scenes,
             num_scenes=len(self.source),
-            seed=self.config.seed,
-            multiple_of=self.world.size * self.config.accumulate,
+            seed=config.seed,
+            multiple_of=each,
         )
-        self._asked = len(indices)
-        parts = np.array_split(self.world.slice(indices), self.config.accumulate)
-        return [self.source.batch(part, epoch_seed) for part in parts]
+        played, opened = np.split(indices, [batch_size])
+        self._asked = len(played)
+        parts = np.array_split(self.world.slice(played), config.accumulate)
+        return _Work(
+            parts=[self.source.batch(part, epoch_seed) for part in parts],
+            opened=self.source.batch(self.world.slice(opened), epoch_seed) if len(opened) else None,
+        )
 
-    def _step(self, parts: list[Batch], journal: Journal) -> None:
+    def _step(self, work: _Work, journal: Journal) -> None:
+        parts = work.parts
         lr_scale = self.lr_scale()
         set_lr(self.optimizer, self.config.lr * lr_scale)
         if isinstance(self.system.policy, LearnedPolicy):
@@ -204,6 +222,8 @@ class Trainer:
         stage = self.curriculum.at(self.step, progress=self.world.means(self.progress)[0])  # all processes agree
         taught = [self._learn(part, stage, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]
         lessons = [one for one, _ in taught]
+        if work.opened is not None and stage.backbone_learns:
+            self._learn(work.opened, replace(stage, num_looks=0), share=1.0)
         report: Mapping[str, float] = {}
         if stage.backbone_learns:
             with self._timed("time/backward_s"):

@@ -37,6 +37,7 @@ CLASSES = {"class_names": ("a",)}
         (TrainConfig, {"steps": 1, "random_frac": 2.0}, "random_frac is 2.0; it must be between 0 and 1"),
         (TrainConfig, {"steps": 1, "guided_frac": 1.1}, "guided_frac is 1.1; it must be between 0 and 1"),
         (TrainConfig, {"steps": 1, "opening_frac": -0.1}, "opening_frac is -0.1; it must be between 0 and 1"),
+        (TrainConfig, {"steps": 1, "opening_scenes": -1}, "opening_scenes is -1; it must be at least 0"),
         (TrainConfig, {"steps": 1, "warmup_frac": math.nan}, "warmup_frac is nan; it must be between 0 and 1"),
         (TrainConfig, {"steps": 1, "lr": math.inf}, "lr is inf; it must be at least 0"),
         (TrainConfig, {"steps": 1, "seconds": math.nan}, "seconds is nan; it must be above 0"),

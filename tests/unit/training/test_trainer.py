@@ -200,8 +200,10 @@ def test_broken_scenes_are_counted_and_the_rest_is_weighted_rightly() -> None:
     result = run.run()
     assert result.metrics[-1]["train/broken"] == 2
     plain = with_plain_steps(trainer(steps=1))
+    work = plain._batch(0)
     indices, epoch_seed = training_indices(0, batch_size=8, num_scenes=40, seed=0)
-    plain._batch = lambda step: [Bars().batch(indices[2:4].tolist() + indices[4:].tolist(), epoch_seed)]  # type: ignore[method-assign]
+    whole = Bars().batch(indices[2:4].tolist() + indices[4:].tolist(), epoch_seed)
+    plain._batch = lambda step: replace(work, parts=[whole])  # type: ignore[method-assign]
     plain.run()
     other = weights(run.system)
     for name, value in weights(plain.system).items():
@@ -260,8 +262,8 @@ def test_the_opening_is_taught_before_there_are_looks() -> None:
     seen: list[set[str]] = []
     learn = run._step
 
-    def watched(parts: list[Batch], journal: Any) -> None:
-        learn(parts, journal)
+    def watched(work: Any, journal: Any) -> None:
+        learn(work, journal)
         now = weights(run.system)
         seen.append({name for name, value in before.items() if not torch.equal(value, now[name])})
 
@@ -272,6 +274,34 @@ def test_the_opening_is_taught_before_there_are_looks() -> None:
         assert not any("focus_net" in name or "policy" in name or "critic" in name for name in names)
     for part in ("focus_net", "policy", "critic"):
         assert any(part in name for name in seen[3]), part
+
+
+def test_further_scenes_are_opened_alone_and_teach_the_opening() -> None:
+    """None of them is looked at more closely or counted; all of an epoch's scenes are different ones."""
+    run, plain = (  # without a bound on the norm, which all parts share
+        with_plain_steps(trainer(steps=1, max_grad_norm=None, opening_scenes=count)) for count in (6, 0)
+    )
+    work = run._batch(0)
+    assert work.opened is not None
+    used = np.concatenate([work.parts[0].indices, work.opened.indices])
+    assert [len(part.scenes) for part in work.parts] == [8]
+    assert len(set(used.tolist())) == 14
+    assert plain._batch(0).opened is None
+    assert run.run().metrics[-1]["train/broken"] == 0
+    plain.run()
+    one, other = weights(run.system), weights(plain.system)
+    changed = {name for name in one if not torch.equal(one[name], other[name])}
+    assert any("glance_net" in name for name in changed)
+    assert not any("focus_net" in name or "policy" in name for name in changed)
+
+
+def test_opening_further_scenes_survives_an_interruption(tmp_path: Path) -> None:
+    whole = trainer(opening_scenes=4)
+    whole.run()
+    assert not interrupted_after(trainer(tmp_path, opening_scenes=4), 3).run().finished
+    resumed = trainer(tmp_path, opening_scenes=4)
+    assert resumed.run(resume=True).finished
+    assert equal(weights(whole.system), weights(resumed.system))
 
 
 def test_parts_that_do_not_fit_are_refused_before_a_run_begins(tmp_path: Path) -> None:
