@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor, nn
@@ -45,7 +44,8 @@ from foveate.training.optimizer import decay_groups, set_lr
 from foveate.training.parallel import join_world
 from foveate.training.probe import Probe
 from foveate.training.resuming import resume_run, save_run
-from foveate.training.sources import Batch, Source, training_indices
+from foveate.training.sources import Batch, Source
+from foveate.training.work import Work, work_of
 
 PREDICTION = frozenset({"prediction"})
 
@@ -60,16 +60,6 @@ class TrainResult:
     """The step whose weights the system has now: the last, or where ``keep="best"`` found them."""
     seconds: float
     metrics: list[dict[str, float]]  # the lines of metrics.jsonl
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """What a step learns from."""
-
-    parts: list[Batch]
-    """Accumulated."""
-    opened: Batch | None
-    """Further scenes, not looked at more closely."""
 
 
 class Trainer:
@@ -122,7 +112,7 @@ class Trainer:
         self.console, self.title = (console if self.world.is_main else None), title
         for module in system.modules().values():
             self.world.share([*module.parameters(), *module.buffers()])
-        self.step, self.elapsed_s, self.num_broken, self._asked = 0, 0.0, 0, 0
+        self.step, self.elapsed_s, self.num_broken = 0, 0.0, 0
         self._seen_since_report, self._reported_s = 0, 0.0
         self._times: dict[str, float] = defaultdict(float)
 
@@ -160,7 +150,7 @@ class Trainer:
         if self.progress >= 1:
             return
         last_save_s = last_s = time.perf_counter()
-        for work in ahead(self._batch, range(self.step, self.config.steps)):
+        for work in ahead(self._work, range(self.step, self.config.steps)):
             self._times["time/data_s"] += time.perf_counter() - last_s
             self._step(work, journal)
             now_s = time.perf_counter()
@@ -189,27 +179,10 @@ class Trainer:
 
     # -- one step --------------------------------------------------------------------------------------------------
 
-    def _batch(self, step: int) -> _Work:
-        """This process's share of a step's scenes."""
-        config = self.config
-        each = self.world.size * config.accumulate
-        batch_size, opening_scenes = config.batch_size // each * each, -(-config.opening_scenes // each) * each
-        indices, epoch_seed = training_indices(
-            step,
-            batch_size=batch_size + opening_scenes,
-            num_scenes=len(self.source),
-            seed=config.seed,
-            multiple_of=each,
-        )
-        played, opened = np.split(indices, [batch_size])
-        self._asked = len(played)
-        parts = np.array_split(self.world.slice(played), config.accumulate)
-        return _Work(
-            parts=[self.source.batch(part, epoch_seed) for part in parts],
-            opened=self.source.batch(self.world.slice(opened), epoch_seed) if len(opened) else None,
-        )
+    def _work(self, step: int) -> Work:
+        return work_of(step, source=self.source, config=self.config, world=self.world)
 
-    def _step(self, work: _Work, journal: Journal) -> None:
+    def _step(self, work: Work, journal: Journal) -> None:
         parts = work.parts
         lr_scale = self.lr_scale()
         set_lr(self.optimizer, self.config.lr * lr_scale)
@@ -217,7 +190,7 @@ class Trainer:
             self.system.policy.anneal(1.0 if self.progress < self.config.warmup_frac else lr_scale)
         self.optimizer.zero_grad(set_to_none=True)
         num_scenes = round(self.world.means(sum(len(part.scenes) for part in parts))[0] * self.world.size)
-        self.num_broken += self._asked - num_scenes
+        self.num_broken += work.num_asked - num_scenes
         self._seen_since_report += num_scenes
         stage = self.curriculum.at(self.step, progress=self.world.means(self.progress)[0])  # all processes agree
         taught = [self._learn(part, stage, share=len(part.scenes) * self.world.size / num_scenes) for part in parts]

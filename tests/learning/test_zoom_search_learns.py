@@ -26,7 +26,7 @@ SIDE_PX, NUM_LOOKS = 1024, 4
 @pytest.mark.learning
 def test_learned_looks_come_close_to_what_random_looks_miss() -> None:
     recipe = big_scene(side_px=SIDE_PX, steps=150).with_train(
-        batch_size=24, num_looks=NUM_LOOKS, lr=3e-3, opening_frac=0.85
+        batch_size=24, opening_scenes=0, num_looks=NUM_LOOKS, lr=3e-3, opening_frac=0.85
     )
     plain = replace(recipe.source.procedural.config, num_objects=(3, 6), num_distractors=(0, 0))
     model = replace(recipe.system.model, config={**recipe.system.model.config, "taught_looks": 2})

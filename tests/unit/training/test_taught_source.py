@@ -57,7 +57,7 @@ def test_the_teacher_is_learned_from_and_the_truth_is_measured() -> None:
 
 def test_the_reward_is_the_fall_of_the_divergence() -> None:
     run = trainer(source=taught_by(SaysOnly(1)))
-    part = run._batch(0).parts[0]
+    part = run._work(0).parts[0]
     taught, played = run._learn(part, run.curriculum.at(run.step, progress=run.progress), share=1.0)
     losses = taught.step_losses
     torch.testing.assert_close(played.rewards, losses[:, :-1] - losses[:, 1:])

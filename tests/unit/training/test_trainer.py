@@ -200,10 +200,10 @@ def test_broken_scenes_are_counted_and_the_rest_is_weighted_rightly() -> None:
     result = run.run()
     assert result.metrics[-1]["train/broken"] == 2
     plain = with_plain_steps(trainer(steps=1))
-    work = plain._batch(0)
+    work = plain._work(0)
     indices, epoch_seed = training_indices(0, batch_size=8, num_scenes=40, seed=0)
     whole = Bars().batch(indices[2:4].tolist() + indices[4:].tolist(), epoch_seed)
-    plain._batch = lambda step: replace(work, parts=[whole])  # type: ignore[method-assign]
+    plain._work = lambda step: replace(work, parts=[whole])  # type: ignore[method-assign]
     plain.run()
     other = weights(run.system)
     for name, value in weights(plain.system).items():
@@ -281,12 +281,12 @@ def test_further_scenes_are_opened_alone_and_teach_the_opening() -> None:
     run, plain = (  # without a bound on the norm, which all parts share
         with_plain_steps(trainer(steps=1, max_grad_norm=None, opening_scenes=count)) for count in (6, 0)
     )
-    work = run._batch(0)
+    work = run._work(0)
     assert work.opened is not None
     used = np.concatenate([work.parts[0].indices, work.opened.indices])
     assert [len(part.scenes) for part in work.parts] == [8]
     assert len(set(used.tolist())) == 14
-    assert plain._batch(0).opened is None
+    assert plain._work(0).opened is None
     assert run.run().metrics[-1]["train/broken"] == 0
     plain.run()
     one, other = weights(run.system), weights(plain.system)
