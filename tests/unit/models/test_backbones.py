@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -33,20 +34,21 @@ def test_normalised_layers_answer_alike_to_more_and_less_contrast() -> None:
         torch.testing.assert_close(net(pixels), net(3 * pixels), atol=1e-3, rtol=1e-3)
 
 
-def test_skips_add_what_is_strongest_of_earlier_layers() -> None:
+@pytest.mark.parametrize("image_px", [(32, 48), (30, 44)])
+def test_skips_add_what_is_strongest_of_earlier_layers(image_px: tuple[int, int]) -> None:
     torch.manual_seed(0)
-    net = ConvBackbone(num_bands=3, image_px=(32, 48), channels=(4, 6, 8), strides=(2, 2, 1), norm=True, skips=True)
-    plain = ConvBackbone(num_bands=3, image_px=(32, 48), channels=(4, 6, 8), strides=(2, 2, 1), norm=True)
+    net = ConvBackbone(num_bands=3, image_px=image_px, channels=(4, 6, 8), strides=(2, 2, 1), norm=True, skips=True)
+    plain = ConvBackbone(num_bands=3, image_px=image_px, channels=(4, 6, 8), strides=(2, 2, 1), norm=True)
     plain.load_state_dict({name: value for name, value in net.state_dict().items() if not name.startswith("skips.")})
-    pixels = torch.rand(2, 3, 32, 48)
+    pixels = torch.rand(2, 3, *image_px)
     first = net.layers[:3](pixels)
     second = net.layers[3:6](first)
-    pooled = [nn.functional.max_pool2d(first, 2), second]  # 16 x 24 and 8 x 12 responses of 8 x 12 tokens
+    pooled = [nn.functional.adaptive_max_pool2d(first, net.grid), second]  # twice as many responses, or nearly so
     added = sum(skip(responses) for skip, responses in zip(net.skips, pooled, strict=True))
     torch.testing.assert_close(net(pixels), plain(pixels) + added)
     assert (net.dim, net.grid) == (plain.dim, plain.grid)
-    more = 8 * 12 * 8 * (4 + 6)
-    assert counted_macs(net, (1, 3, 32, 48)) == counted_macs(plain, (1, 3, 32, 48)) + more
+    more = net.grid[0] * net.grid[1] * 8 * (4 + 6)
+    assert counted_macs(net, (1, 3, *image_px)) == counted_macs(plain, (1, 3, *image_px)) + more
 
 
 @torch.no_grad()
