@@ -59,6 +59,7 @@ def big_scene(
             seconds=seconds,
             num_looks=looks,
             opening_frac=0.1,
+            opening_scenes=16,  # four scenes a step show too seldom what is seen from afar
             guided_frac=0.5,  # look-alikes are known: looks at targets alone would show nothing to tell them from
             amp=amp,
             seed=seed,

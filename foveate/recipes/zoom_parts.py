@@ -39,7 +39,6 @@ def zoom_training(**changes: Any) -> TrainConfig:
         "batch_size": 4,  # of 33 glimpses each: four times as many updates teach more than four times as many scenes
         "lr": 3e-3,
         "opening_frac": 0.15,  # what can be seen from afar comes first: it leads all looks
-        "opening_scenes": 16,  # and four scenes a step show it too seldom
         "loss": LossConfig(form="paper"),
         "ppo": PpoConfig(gamma=1.0, epochs=2, minibatches=2, every=4, lr=1e-3, entropy_weight=0.0),
         "eval_scenes": 64,
